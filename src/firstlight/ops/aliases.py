@@ -1,0 +1,3 @@
+"""Spellings of the earlier programs, and old ids, each pointing at a living operation."""
+
+ALIASES: dict[str, str] = {}

@@ -1,0 +1,179 @@
+"""Operations: a parameter model and a pure function, registered once, seen by every face of the program."""
+
+from __future__ import annotations
+
+import enum
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from firstlight.errors import ContractError, SpecError, nearest
+from firstlight.model.image import Image, State
+
+FAMILIES: dict[str, str] = {
+    "cal": "calibrate",
+    "abr": "calibrate",
+    "bin": "align",
+    "crop": "align",
+    "tx": "align",
+    "align": "align",
+    "norm": "stack",
+    "rej": "stack",
+    "stack": "stack",
+    "nr": "noise",
+    "sharp": "deconvolve",
+    "color": "color",
+    "contrast": "contrast",
+    "morphology": "contrast",
+    "extract": "contrast",
+    "stretch": "stretch",
+    "inspect": "inspect",
+    "meta": "meta",
+}
+"""Prefix of an operation's id to the folder it lives in."""
+
+
+class Params(BaseModel):
+    """Base of every parameter model: frozen, strict about names, documented by the string under each field.
+
+    Fields are numbers, booleans and words (``Literal``); never None, paths, arrays or nested models.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True)
+
+
+class Reach(enum.StrEnum):
+    """How far an output pixel looks: what the engine must give an operation to work on a tile."""
+
+    PIXEL = "pixel"
+    WINDOW = "window"
+    FRAME = "frame"
+    SET = "set"
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What every face knows of one operation."""
+
+    id: str
+    version: int
+    reach: Reach
+    params: type[Params]
+    function: Callable[..., Image]
+    demands: State | None
+    """State the input must be in; None: either."""
+    gives: State | None
+    """State of the output; None: that of the input."""
+    frames: tuple[str, ...]
+    """Names of the further images the function takes after its parameters."""
+
+    @property
+    def family(self) -> str:
+        return self.id.partition(":")[0]
+
+    @property
+    def summary(self) -> str:
+        """First line of the docstring."""
+        return (self.function.__doc__ or "").strip().splitlines()[0]
+
+    @property
+    def changes_state(self) -> bool:
+        return self.gives is not None
+
+
+_OPERATIONS: dict[str, Operation] = {}
+
+
+def operation(
+    id: str,
+    *,
+    reach: Reach,
+    version: int = 1,
+    demands: State | None = None,
+    gives: State | None = None,
+) -> Callable[[Callable[..., Image]], Callable[..., Image]]:
+    """Register ``function(image, params, *frames) -> Image``; the function itself is returned unchanged."""
+
+    def register(function: Callable[..., Image]) -> Callable[..., Image]:
+        family = id.partition(":")[0]
+        if family not in FAMILIES:
+            raise ContractError(f"operation {id!r}: no family {family!r}; the families are {', '.join(FAMILIES)}")
+        if id in _OPERATIONS and _OPERATIONS[id].function.__module__ != function.__module__:
+            raise ContractError(f"operation {id!r} is taken by {_OPERATIONS[id].function.__module__}")
+        signature = inspect.signature(function, eval_str=True)
+        _, parameters, *frames = signature.parameters.values()
+        _OPERATIONS[id] = Operation(
+            id, version, reach, parameters.annotation, function, demands, gives, tuple(f.name for f in frames)
+        )
+        return function
+
+    return register
+
+
+def operations() -> dict[str, Operation]:
+    """Every operation by id, sorted; imports all of `firstlight.ops`."""
+    for folder in sorted(set(FAMILIES.values())):
+        _import_folder(folder)
+    return dict(sorted(_OPERATIONS.items()))
+
+
+def find_operation(id: str) -> Operation:
+    """The operation of this id or alias.
+
+    >>> find_operation("stretch:midtone")
+    Traceback (most recent call last):
+        ...
+    firstlight.errors.SpecError: unknown operation 'stretch:midtone'; did you mean stretch:midtones? `firstlight ops` lists them all
+    """
+    from firstlight.ops.aliases import ALIASES
+
+    id = ALIASES.get(id, id)
+    family = id.partition(":")[0]
+    if family in FAMILIES:
+        _import_folder(FAMILIES[family])
+    if id not in _OPERATIONS:
+        known = [*operations(), *ALIASES]
+        raise SpecError(f"unknown operation {id!r}{nearest(id, known) or ';'} `firstlight ops` lists them all")
+    return _OPERATIONS[id]
+
+
+def _import_folder(folder: str) -> None:
+    try:
+        package = importlib.import_module(f"firstlight.ops.{folder}")
+    except ModuleNotFoundError as error:
+        if error.name != f"firstlight.ops.{folder}":
+            raise
+        return
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"{package.__name__}.{module.name}")
+
+
+def describe(params: type[Params]) -> list[dict[str, Any]]:
+    """One row per parameter: name, type, unit, default, bounds, choices, description; for help, docs and forms."""
+    from firstlight.units import unit_of
+
+    rows = []
+    schema = params.model_json_schema()["properties"] if params.model_fields else {}
+    for name, field in params.model_fields.items():
+        entry = schema[name]
+        rows.append(
+            {
+                "name": name,
+                "type": "word" if "enum" in entry or "const" in entry else entry.get("type", "word"),
+                "unit": unit_of(field),
+                "default": field.default,
+                "choices": entry.get("enum", [entry["const"]] if "const" in entry else []),
+                "bounds": {
+                    key: entry[key]
+                    for key in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+                    if key in entry
+                },
+                "description": field.description or "",
+            }
+        )
+    return rows

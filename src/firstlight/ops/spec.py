@@ -1,0 +1,100 @@
+"""Steps as text: ``family:name[@version][:key=value,key=value]``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from firstlight.errors import InputError, SpecError, nearest
+from firstlight.model.image import Image
+from firstlight.ops.registry import Operation, Params, find_operation
+
+
+@dataclass(frozen=True)
+class Step:
+    """One operation with its parameters, ready to be applied."""
+
+    operation: Operation
+    params: Params
+
+    def __call__(self, image: Image, *frames: Image) -> Image:
+        """Apply; the result carries one history entry more, in pinned form."""
+        operation = self.operation
+        if operation.demands is not None and image.state != operation.demands:
+            raise InputError(
+                f"{operation.id}: the image is {image.state}; it needs {operation.demands} data; "
+                f"apply it {'before' if operation.demands == 'linear' else 'after'} the stretch"
+            )
+        if len(frames) != len(operation.frames):
+            raise InputError(
+                f"{operation.id}: {len(frames)} further images given; it takes {', '.join(operation.frames) or 'none'}"
+            )
+        result = operation.function(image, self.params, *frames)
+        state = operation.gives or image.state
+        return result.replace(state=state, history=(*image.history, self.pinned()))
+
+    def __str__(self) -> str:
+        """Short form: only what differs from the defaults."""
+        return self._text(self.operation.id, self.params.model_dump(exclude_defaults=True))
+
+    def pinned(self) -> str:
+        """Full form, with version and every parameter, so that a later default never rewrites the past."""
+        return self._text(f"{self.operation.id}@{self.operation.version}", self.params.model_dump())
+
+    @staticmethod
+    def _text(head: str, values: dict[str, Any]) -> str:
+        body = ",".join(f"{key}={_word(value)}" for key, value in values.items())
+        return f"{head}:{body}" if body else head
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return parse_step, (self.pinned(),)
+
+
+def step(id: str, **values: Any) -> Step:
+    """A step from an id and keyword arguments."""
+    operation = find_operation(id)
+    return Step(operation, _validated(operation, values))
+
+
+def parse_step(text: str) -> Step:
+    """Read a spec string.
+
+    Raises
+    ------
+    SpecError
+        Unknown operation, parameter, version or value; the message names the nearest that exists.
+    """
+    head, _, body = text.strip().partition(":")
+    name, _, body = body.partition(":")
+    name, _, version = name.partition("@")
+    operation = find_operation(f"{head}:{name}")
+    if version and version != str(operation.version):
+        raise SpecError(f"{operation.id} is at version {operation.version}, not {version}; write it without @{version}")
+    values: dict[str, str] = {}
+    for part in filter(None, body.split(",")):
+        key, separator, value = part.partition("=")
+        if not separator:
+            raise SpecError(f"{operation.id}: write parameters as key=value, got {part!r}")
+        values[key.strip()] = value.strip()
+    return Step(operation, _validated(operation, values))
+
+
+def _validated(operation: Operation, values: dict[str, Any]) -> Params:
+    known = operation.params.model_fields
+    for key in values:
+        if key not in known:
+            takes = f"It takes: {', '.join(known)}." if known else "It takes no parameters."
+            raise SpecError(f"{operation.id}: no parameter {key!r}{nearest(key, known) or ';'} {takes}")
+    try:
+        return operation.params(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        given = f"{where}={first['input']!r}: " if where else ""
+        raise SpecError(f"{operation.id}: {given}{first['msg'][0].lower()}{first['msg'][1:]}") from None
+
+
+def _word(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
