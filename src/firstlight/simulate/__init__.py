@@ -1,0 +1,1 @@
+"""Invented nights with known truth: for tests, benchmarks and the demonstration."""
