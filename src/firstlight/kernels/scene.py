@@ -78,10 +78,11 @@ def _power(base, beta, whole, half):
 
 
 @fast_kernel
-def add_moffat_stars(out, x, y, flux, cell, shape, radius, beta):
+def add_moffat_stars(out, x, y, flux, cell, shape, reach, beta):
     """Add Moffat stars ``(1 + q)^-beta``, integrated over each pixel.
 
-    Arguments as for `add_gaussian_stars`, but ``shape`` (n, 3) is the quadratic form q = a u^2 + 2 b u v + c v^2.
+    Arguments as for `add_gaussian_stars`, but ``shape`` (n, 3) is the quadratic form q = a u^2 + 2 b u v + c v^2, and
+    the pixels whose centres have q up to ``reach`` (n,) are drawn.
     The core is integrated by 4 x 4 Gauss-Legendre nodes a pixel; outside q = 8 the mean over the pixel is the value
     at its centre and 1/24 of the Laplacian (next term below 1e-3 of the wing for FWHM >= 2 px).
     """
@@ -92,14 +93,15 @@ def add_moffat_stars(out, x, y, flux, cell, shape, radius, beta):
     for i in range(x.shape[0]):
         a, b, c = shape[i, 0], shape[i, 1], shape[i, 2]
         norm = (beta - 1.0) / math.pi * math.sqrt(a * c - b * b)
-        limit = radius[i] * radius[i]
-        low = max(0, math.ceil(y[i] - radius[i]))
-        high = min(height - 1, math.floor(y[i] + radius[i]))
+        tall = math.sqrt(reach[i] * a / (a * c - b * b))
+        low = max(0, math.ceil(y[i] - tall))
+        high = min(height - 1, math.floor(y[i] + tall))
         for row in range(low, high + 1):
             v = row - y[i]
-            reach = math.sqrt(max(0.0, limit - v * v))
-            left = max(0, math.ceil(x[i] - reach))
-            right = min(width - 1, math.floor(x[i] + reach))
+            middle = x[i] - b * v / a
+            wide = math.sqrt(max(0.0, b * b * v * v - a * (c * v * v - reach[i]))) / a
+            left = max(0, math.ceil(middle - wide))
+            right = min(width - 1, math.floor(middle + wide))
             for column in range(left, right + 1):
                 u = column - x[i]
                 q = a * u * u + 2.0 * b * u * v + c * v * v
@@ -213,9 +215,9 @@ def expected_electrons(light, first, sky, tint, flat, dark, exposure, out):
 def add_noise(electrons, normal, uniform, read_noise):
     """Mean electrons to one outcome, in place: Poisson shot noise and normal read noise (e-).
 
-    ``normal`` holds one standard normal deviate a pixel; ``uniform`` one uniform deviate a pixel, used where the mean is
-    below ``POISSON_EXACT_BELOW`` (an array of no rows if nothing is). Above, shot and read noise share one deviate, with
-    the variance and the skewness of their sum (Cornish-Fisher).
+    ``normal`` holds one standard normal deviate a pixel; ``uniform`` one uniform deviate a pixel, used where the mean
+    is below ``POISSON_EXACT_BELOW`` (an array of no rows if nothing is). Above, shot and read noise share one deviate,
+    with the variance and the skewness of their sum (Cornish-Fisher).
     """
     noise = np.float32(read_noise)
     variance = noise * noise

@@ -13,6 +13,8 @@ from firstlight.simulate.settings import Night
 
 NEBULA_STEP = 4
 """Reference px between the knots of the nebula."""
+HEART = np.array([-0.04, 0.02])
+"""Middle of the nebula and of the cluster from that of the frame, in units of the frame's longer side."""
 
 
 @dataclass(frozen=True)
@@ -58,10 +60,8 @@ class Field:
 
     def flux_in(self, bands: list[Passband]) -> np.ndarray:
         """e-/s of each star in each passband, (n, passbands)."""
-        columns = [
-            self.flux * b.stars * (1.0 if b is CLEAR else blackbody(self.temperature, b.wavelength)) for b in bands
-        ]
-        return np.column_stack(columns) if columns else np.zeros((len(self), 0))
+        colours = [1.0 if band is CLEAR else blackbody(self.temperature, band.wavelength) for band in bands]
+        return np.column_stack([self.flux * band.stars * colour for band, colour in zip(bands, colours)])
 
 
 def passbands(night: Night, filter_name: str) -> list[Passband]:
@@ -77,12 +77,23 @@ def zero_magnitude_flux(night: Night) -> float:
 
 
 def invent_field(night: Night, box: tuple[float, float, float, float], rng: np.random.Generator) -> Field:
-    """Random stars over ``box`` (left, low, right, high; reference px)."""
+    """Random stars over ``box`` (left, low, right, high; reference px), and a cluster of hot ones in the middle."""
     left, low, right, high = box
     width, height = right - left, high - low
-    n = int(rng.poisson(night.sky.stars_per_mpx * width * height / 1e6))
-    x, y, flux = random_field(rng, n, (height, width), night.sky.star_flux, night.sky.star_slope)  # type: ignore[arg-type]
-    return Field(x + left + 0.5, y + low + 0.5, flux, star_temperatures(rng, n))
+    sky = night.sky
+    n = int(rng.poisson(sky.stars_per_mpx * width * height / 1e6))
+    x, y, flux = random_field(rng, n, (height, width), sky.star_flux, sky.star_slope)  # type: ignore[arg-type]
+    temperature = star_temperatures(rng, n)
+    size = max(night.shape)
+    heart = np.array([night.camera.width, night.camera.height]) / 2 + HEART * size
+    members = heart + 0.055 * size * rng.standard_normal((sky.cluster, 2))
+    faint, bright = np.log(0.01 * sky.star_flux[1]), np.log(0.4 * sky.star_flux[1])
+    return Field(
+        np.concatenate([x + left + 0.5, members[:, 0]]),
+        np.concatenate([y + low + 0.5, members[:, 1]]),
+        np.concatenate([flux, np.exp(rng.uniform(faint, bright, sky.cluster))]),
+        np.concatenate([temperature, rng.uniform(11000.0, 26000.0, sky.cluster)]),
+    )
 
 
 def field_from_catalog(
@@ -111,31 +122,35 @@ class Nebula:
 
 
 def invent_nebula(night: Night, box: tuple[float, float, float, float], rng: np.random.Generator) -> Nebula:
-    """A cloud of hydrogen with a hotter heart of oxygen, torn by turbulence and crossed by dark lanes."""
+    """A hollow cloud of hydrogen round a heart of oxygen, torn by turbulence and crossed by dark lanes."""
     left, low, right, high = box
     step = NEBULA_STEP
     shape = (int((high - low) / step) + 8, int((right - left) / step) + 8)
     size = max(night.shape) / step
-    # Position in units of the frame's longer side, bent by slow noise so that nothing looks like an ellipse.
+
+    def turbulence(slope: float, longest: float) -> np.ndarray:
+        return _turbulence(rng, shape, size, slope, longest)
+
+    # Positions from the heart in units of the frame's longer side, bent so that nothing looks like an ellipse.
     v, u = np.meshgrid(np.arange(shape[0]) - 4.0, np.arange(shape[1]) - 4.0, indexing="ij")
-    u = (u + (left - night.camera.width / 2) / step) / size
-    v = (v + (low - night.camera.height / 2) / step) / size
-    u = u + 0.09 * _turbulence(rng, shape, size, 3.2, 0.5)
-    v = v + 0.09 * _turbulence(rng, shape, size, 3.2, 0.5)
-    texture = _turbulence(rng, shape, size, 2.7, 0.25)
-    ridges = np.exp(-2.2 * np.abs(_turbulence(rng, shape, size, 2.6, 0.18)))
-    lanes = np.clip(_turbulence(rng, shape, size, 2.9, 0.3) - 0.35, 0.0, None)
-    body = np.exp(-(((u + 0.05) / 0.30) ** 2) - ((v - 0.02) / 0.20) ** 2)
-    wing = 0.55 * np.exp(-(((u - 0.26) / 0.20) ** 2) - ((v + 0.12) / 0.14) ** 2)
-    haze = 0.12 * np.exp(-((u / 0.55) ** 2) - (v / 0.42) ** 2)
-    dust = np.exp(-1.5 * lanes)
-    hydrogen = (body + wing + haze) * np.exp(0.55 * texture) * (0.35 + 0.9 * ridges) * dust
-    heart = np.exp(-(((u + 0.06) / 0.16) ** 2) - ((v - 0.01) / 0.11) ** 2)
-    oxygen = (heart + 0.05 * body) * np.exp(0.4 * _turbulence(rng, shape, size, 2.8, 0.25)) * dust**0.6
-    origin = np.array([left - 4.0 * step, low - 4.0 * step])
+    u = (u + (left - night.camera.width / 2) / step) / size - HEART[0]
+    v = (v + (low - night.camera.height / 2) / step) / size - HEART[1]
+    u = u + 0.055 * turbulence(4.2, 0.5) + 0.006 * turbulence(3.0, 0.06)
+    v = v + 0.055 * turbulence(4.2, 0.5) + 0.006 * turbulence(3.0, 0.06)
+    r = np.hypot(u, 1.2 * v)
+    rim = np.where(r < 0.18, np.exp(-(((r - 0.18) / 0.065) ** 2)), np.exp(-(((r - 0.18) / 0.17) ** 2)))
+    haze = 0.20 * np.exp(-((r / 0.42) ** 2))
+    ridges = np.exp(-1.8 * np.abs(turbulence(3.0, 0.16))) + 0.5 * np.exp(-2.5 * np.abs(turbulence(2.9, 0.07)))
+    lanes = np.exp(-((turbulence(3.6, 0.30) / 0.16) ** 2)) * np.clip(turbulence(3.4, 0.4) + 0.2, 0.0, 1.5)
+    globules = np.clip(turbulence(3.8, 0.08) - 1.9, 0.0, 1.0)
+    dust = np.exp(-1.3 * lanes - 2.0 * globules * np.exp(-((r / 0.3) ** 2)))
+    hydrogen = (rim + haze) * np.exp(0.45 * turbulence(3.3, 0.3)) * (0.30 + ridges) * dust
+    oxygen = (np.exp(-((r / 0.15) ** 2)) + 0.25 * rim) * np.exp(0.35 * turbulence(3.4, 0.2)) * dust**0.7
     peak = night.sky.nebula
     return Nebula(
-        peak * hydrogen / np.percentile(hydrogen, 99.7), 0.7 * peak * oxygen / np.percentile(oxygen, 99.7), origin
+        peak * hydrogen / np.percentile(hydrogen, 99.7),
+        0.8 * peak * oxygen / np.percentile(oxygen, 99.7),
+        np.array([left - 4.0 * step, low - 4.0 * step]),
     )
 
 

@@ -47,8 +47,9 @@ def render_stars(
     ellipticity
         1 - short axis / long axis; ``angle`` is that of the long axis, degrees from x towards y.
     floor
-        Light below this in a pixel is not drawn; what is cut off is given back to the rest, so that the star's flux
-        stays right. 0 draws all but 1e-5 of a star.
+        Light below this in a pixel is not drawn (but never more than 3 % of a star for beta = 4); what is cut off the
+        wing of a Moffat star is given back to the rest, so that its flux stays right. 0 draws all but 1e-5 of a star.
+
     out
         float32 or float64 (y, x), changed in place and returned.
 
@@ -81,32 +82,32 @@ def render_stars(
     cell = MONO if cell is None else np.asarray(cell, dtype=np.int64)
     if beta is None:
         a, b = (long / FWHM_PER_SIGMA) ** 2, (short / FWHM_PER_SIGMA) ** 2
-        covariance = np.column_stack(
-            [a * cosine**2 + b * sine**2, (a - b) * cosine * sine, a * sine**2 + b * cosine**2]
-        )
+        covariance = _turned(a, b, cosine, sine)
         covariance[ellipticity == 0, 1] = 0.0
         peak = brightest / (2.0 * np.pi * np.sqrt(a * b))
-        lost = _fraction_below(floor, peak, 1e-6)
-        radius = np.sqrt(-2.0 * np.log(lost) * a)
+        radius = np.sqrt(-2.0 * np.log(_fraction_below(floor, peak, 1e-6, 1e-3)) * a)
         kernels.add_gaussian_stars(out, x, y, flux, cell, covariance, radius)
         return out
     half = 2.0 * math.sqrt(2.0 ** (1.0 / beta) - 1.0)
     a, b = (long / half) ** -2, (short / half) ** -2
-    form = np.column_stack([a * cosine**2 + b * sine**2, (a - b) * cosine * sine, a * sine**2 + b * cosine**2])
+    form = _turned(a, b, cosine, sine)
     peak = brightest * (beta - 1.0) / np.pi * np.sqrt(a * b)
-    lost = _fraction_below(floor, peak, 1e-5 ** (beta / (beta - 1.0))) ** ((beta - 1.0) / beta)
-    # A circle that holds the ellipse q = limit loses at most as much as the ellipse does.
-    radius = np.sqrt((lost ** (1.0 / (1.0 - beta)) - 1.0) / a)
+    lost = _fraction_below(floor, peak, 1e-5 ** (beta / (beta - 1.0)), 1e-2) ** ((beta - 1.0) / beta)
+    reach = lost ** (1.0 / (1.0 - beta)) - 1.0
     if floor > 0:
         flux = flux / (1.0 - lost)[:, None]
-    kernels.add_moffat_stars(out, x, y, flux, cell, form, radius, float(beta))
+    kernels.add_moffat_stars(out, x, y, flux, cell, form, reach, float(beta))
     return out
 
 
-def _fraction_below(floor: float, peak: np.ndarray, least: float) -> np.ndarray:
-    if floor <= 0:
-        return np.full(peak.shape, least)
-    return np.clip(floor / np.maximum(peak, 1e-30), least, 0.03)
+def _turned(a: np.ndarray, b: np.ndarray, cosine: np.ndarray, sine: np.ndarray) -> np.ndarray:
+    # (xx, xy, yy) of the matrix diag(a, b), turned
+    return np.column_stack([a * cosine**2 + b * sine**2, (a - b) * cosine * sine, a * sine**2 + b * cosine**2])
+
+
+def _fraction_below(floor: float, peak: np.ndarray, least: float, most: float) -> np.ndarray:
+    # Fraction of the peak at which a profile is cut.
+    return np.clip(max(floor, 0.0) / np.maximum(peak, 1e-30), least, most)
 
 
 def random_field(
@@ -201,8 +202,8 @@ def trail(
 ) -> np.ndarray:
     """A straight trail through (x, y) at ``angle`` degrees, ``brightness`` per px of its length, (y, x) float64.
 
-    ``swing`` (0 to 1) and ``period`` (px) let the light of a tumbling satellite rise and fall. With ``out`` the trail is
-    added to that array.
+    ``swing`` (0 to 1) and ``period`` (px) let the light of a tumbling satellite rise and fall. With ``out`` the trail
+    is added to that array.
     """
     out = np.zeros(shape) if out is None else out
     cosine, sine = math.cos(math.radians(angle)), math.sin(math.radians(angle))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -78,7 +79,8 @@ class Camera(Settings):
     @property
     def saturation(self) -> float:
         """Number at which pixels saturate: the converter's end or the full well, adu."""
-        return float(min(self.top, int(self.full_well / self.gain + self.bias_level)))
+        patterns = math.hypot(self.column_pattern, self.row_pattern, self.pixel_pattern, self.banding)
+        return float(min(self.top, int(self.full_well / self.gain + self.bias_level - 5.0 * patterns)))
 
 
 class Telescope(Settings):
@@ -135,6 +137,8 @@ class Sky(Settings):
     """Faintest and brightest star, e-/s."""
     star_slope: Annotated[float, Field(gt=0, lt=3)] = 0.8
     """Stars brighter than F go as F^-slope."""
+    cluster: Annotated[int, Field(ge=0)] = 0
+    """Hot bright stars of an invented cluster in the middle."""
     nebula: Annotated[ElectronsPerSecond, Field(ge=0)] = 0.0
     """Light of an invented nebula in its brightest pixels; 0 for none."""
 
@@ -226,7 +230,9 @@ _DEMO = Night(
     trails=0.15,
     bumps=0.05,
     rotation=0.05,
-    sky=Sky(nebula=3.0, stars_per_mpx=1700.0, star_flux=(1.5, 30000.0), gradient=0.5, moon=0.25, clouds=0.1),
+    sky=Sky(
+        nebula=3.0, cluster=28, stars_per_mpx=1700.0, star_flux=(1.5, 30000.0), gradient=0.5, moon=0.25, clouds=0.1
+    ),
 )
 PRESETS: dict[str, Night] = {
     "tiny": Night(
