@@ -1,0 +1,129 @@
+"""One frame of a file: what its header says, and its rows when they are asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from firstlight.model.image import Image, PixelUnit, State
+from firstlight.model.meta import Meta
+from firstlight.model.plate import Plate
+
+
+class Source(Protocol):
+    """Where a frame's pixels come from; small, frozen and picklable, holding no open file."""
+
+    def rows(self, top: int, bottom: int) -> np.ndarray:
+        """Rows top <= y < bottom as (channels, rows, width), as stored."""
+        ...
+
+    def check(self) -> None:
+        """Compare the pixels with the file's own checksum, where it has one; FrameError if they differ."""
+        ...
+
+    def planes(self) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """(flags, variance) that the file carries beside the pixels, each (channels, height, width) or None."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """A frame that was opened by its header only.
+
+    ``rows(y0, y1) * scale + zero`` are its pixels in adu: ``zero`` holds BZERO and the pedestal together, so that
+    nobody applies one twice.
+    """
+
+    path: Path
+    shape: tuple[int, int, int]
+    """(channels, height, width)."""
+    dtype: np.dtype
+    """What `rows` returns; may be big-endian."""
+    meta: Meta
+    source: Source
+    zero: float = 0.0
+    scale: float = 1.0
+    seekable: bool = False
+    """`rows` costs only the rows asked for."""
+    plate: Plate | None = None
+    unit: PixelUnit = PixelUnit.ADU
+    state: State = State.LINEAR
+    history: tuple[str, ...] = field(default=())
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return self.path.name
+
+    def rows(self, top: int, bottom: int) -> np.ndarray:
+        """Rows top <= y < bottom, (channels, bottom - top, width), as stored: not scaled, not copied if avoidable."""
+        return self.source.rows(top, bottom)
+
+    def replace(self, **changes: Any) -> Frame:
+        """A copy with these fields changed."""
+        return replace(self, **changes)
+
+    def read(self) -> Image:
+        """The whole frame in adu, with the flags and the variance that the file carries.
+
+        Values that are not finite are flagged NOT_FINITE; zero is a number like any other.
+
+        Raises
+        ------
+        FrameError
+            The pixels cannot be decoded, or the file's checksum says that they have changed.
+        """
+        self.source.check()
+        raw = self.rows(0, self.shape[1])
+        data = np.empty(self.shape, np.float32)
+        if self.scale == 1 and self.zero == 0:
+            data[...] = raw
+        else:
+            for channel in range(self.shape[0]):
+                scaled = np.multiply(raw[channel], np.float64(self.scale), dtype=np.float64)
+                scaled += self.zero
+                data[channel] = scaled
+        flags, variance = self.source.planes()
+        return Image(
+            data,
+            flags=flags,
+            variance=variance,
+            unit=self.unit,
+            state=self.state,
+            plate=self.plate,
+            meta=self.meta,
+            history=self.history,
+        )
+
+
+@dataclass(frozen=True)
+class MappedSource:
+    """Pixels that lie in a file as they are: a read-only memory map is made when rows are asked for, and not kept."""
+
+    path: Path
+    offset: int
+    dtype: str
+    shape: tuple[int, int, int]
+    """(channels, height, width), whatever the order in the file."""
+    interleaved: bool = False
+    """The file holds (height, width, channels)."""
+
+    def rows(self, top: int, bottom: int) -> np.ndarray:
+        channels, height, width = self.shape
+        dtype = np.dtype(self.dtype)
+        if self.interleaved or channels == 1:
+            # Only the rows themselves are mapped: less address space, fewer page tables.
+            start = self.offset + top * width * channels * dtype.itemsize
+            shape = (bottom - top, width, channels)
+            pixels = np.memmap(self.path, dtype, "r", start, shape)
+            return pixels.transpose(2, 0, 1) if channels > 1 else pixels.reshape(1, bottom - top, width)
+        return np.memmap(self.path, dtype, "r", self.offset, self.shape)[:, top:bottom]
+
+    def check(self) -> None:
+        pass
+
+    def planes(self) -> tuple[None, None]:
+        return None, None

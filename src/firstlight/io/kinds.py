@@ -1,0 +1,117 @@
+"""What a frame was taken for: from its header, else its folder's name, else its own."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from firstlight.io.cards import Header
+from firstlight.model.meta import Kind
+
+KEYWORDS = (
+    "IMAGETYP",
+    "IMAGETYPE",
+    "FRAME",
+    "FRAMETYP",
+    "OBSTYPE",
+    "EXPTYPE",
+    "IMGTYPE",
+    "PICTTYPE",
+    "CCDSFPT",
+    "FRAMETYPE",
+)
+_NUMBERED = {
+    "PICTTYPE": {1: "light", 2: "bias", 3: "dark", 4: "flat"},
+    "CCDSFPT": {1: "light", 2: "bias", 3: "dark", 4: "flat"},
+}
+
+_WORDS: dict[str, Kind] = {
+    **dict.fromkeys(("light", "lights", "object", "science", "sci", "expose", "tricolor", "standard"), Kind.LIGHT),
+    **dict.fromkeys(("bias", "biases", "zero", "zeros", "offset", "offsets", "biasframe"), Kind.BIAS),
+    **dict.fromkeys(("dark", "darks"), Kind.DARK),
+    **dict.fromkeys(
+        ("flat", "flats", "skyflat", "skyflats", "domeflat", "twilight", "twiflat", "flatfield"), Kind.FLAT
+    ),
+    **dict.fromkeys(("darkflat", "darkflats", "flatdark", "flatdarks", "darkforflat"), Kind.DARK_FLAT),
+    **dict.fromkeys(("masterbias", "superbias"), Kind.MASTER_BIAS),
+    **dict.fromkeys(("masterdark", "superdark"), Kind.MASTER_DARK),
+    **dict.fromkeys(("masterflat", "superflat"), Kind.MASTER_FLAT),
+    **dict.fromkeys(("stack", "stacked", "masterlight", "integration"), Kind.STACK),
+    **dict.fromkeys(("original", "originals"), Kind.LIGHT),
+}
+_MASTERS = {
+    Kind.BIAS: Kind.MASTER_BIAS,
+    Kind.DARK: Kind.MASTER_DARK,
+    Kind.FLAT: Kind.MASTER_FLAT,
+    Kind.LIGHT: Kind.STACK,
+}
+_NAMES_OF_SKY = {
+    "nebula",
+    "neb",
+    "shark",
+    "cloud",
+    "doodad",
+    "tower",
+    "horse",
+    "galaxy",
+    "matter",
+    "sky",
+    "skies",
+    "site",
+}
+"""Words that make *dark* part of a target's or a place's name."""
+_ONLY_IN_HEADERS = {
+    "object",
+    "science",
+    "sci",
+    "expose",
+    "standard",
+    "tricolor",
+    "stack",
+    "stacked",
+    "integration",
+    "zero",
+    "zeros",
+}
+
+
+def kind_of_words(text: str, *, in_header: bool = False) -> Kind | None:
+    """The kind that a text names, or None.
+
+    >>> kind_of_words("Dark Frame", in_header=True), kind_of_words("Flat_Darks_2s"), kind_of_words("Dark Shark nebula")
+    (<Kind.DARK: 'dark'>, <Kind.DARK_FLAT: 'dark flat'>, None)
+    >>> kind_of_words("masterFlat_Ha")
+    <Kind.MASTER_FLAT: 'master flat'>
+    """
+    words = [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", text)]
+    if not in_header:
+        if _NAMES_OF_SKY.intersection(words):
+            return None
+        words = [word for word in words if word not in _ONLY_IN_HEADERS]
+    joined = [a + b for a, b in zip(words, words[1:])]
+    for word in joined:
+        if word in _WORDS and _WORDS[word] is Kind.DARK_FLAT:
+            return Kind.DARK_FLAT
+    found = next((_WORDS[word] for word in [*joined, *words] if word in _WORDS), None)
+    if found is not None and {"master", "masters", "super"}.intersection(words):
+        return _MASTERS.get(found, found)
+    return found
+
+
+def find_kind(header: Header, path: Path) -> tuple[Kind, str]:
+    """(kind, what says so); (UNKNOWN, "") where nothing does.
+
+    A folder decides before the name, the nearest folder before those above it (three are looked at).
+    """
+    for keyword in KEYWORDS:
+        value = header.get(keyword)
+        if keyword in _NUMBERED:
+            value = _NUMBERED[keyword].get(value) if isinstance(value, int) else None
+        if isinstance(value, str) and (kind := kind_of_words(value, in_header=True)) is not None:
+            return kind, keyword
+    for folder in list(path.parent.parts)[::-1][:3]:
+        if (kind := kind_of_words(folder)) is not None:
+            return kind, f"folder name '{folder}'"
+    if (kind := kind_of_words(path.name.split(".fit")[0].split(".FIT")[0])) is not None:
+        return kind, f"file name '{path.name}'"
+    return Kind.UNKNOWN, ""

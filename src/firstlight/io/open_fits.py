@@ -1,0 +1,129 @@
+"""A FITS file as a frame: scaling, pedestal, what is known of it, its plate and its history."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from firstlight.io import convert
+from firstlight.io.cards import Card, Header
+from firstlight.io.fits import DTYPES, FitsSource, find_image, layout, open_bytes
+from firstlight.io.frame import Frame
+from firstlight.io.header import meta_from_header
+from firstlight.model.image import PixelUnit, State
+from firstlight.model.plate import Plate
+
+HISTORY_MARK = "firstlight: "
+"""Begins the HISTORY card of each step applied by firstlight; `HISTORY_MORE` continues a long one."""
+HISTORY_MORE = "firstlight+ "
+
+WCS = re.compile(
+    r"(WCSAXES|WCSNAME|C(TYPE|RVAL|RPIX|UNIT|DELT|ROTA|RDER|SYER)\d|CD\d_\d|PC\d_\d|PV\d_\d+|LONPOLE|LATPOLE|RADESYS|RADECSYS|EQUINOX"
+    r"|EPOCH|[AB]P?_(ORDER|DMAX|\d+_\d+))$"
+)
+
+
+def open_fits(path: Path) -> list[Frame]:
+    """The image of a FITS file as a list of one frame; FrameError where it cannot be used."""
+    content = open_bytes(path)
+    found = find_image(content)
+    unit, header = found.unit, Header(found.cards)
+    shape, interleaved = layout(path.name, unit.axes)
+    bitpix = unit.bitpix
+    dtype = np.dtype(DTYPES[bitpix])
+    scale = convert.number(header.get("BSCALE"))
+    scale = 1.0 if scale is None or scale == 0 else scale
+    zero = convert.number(header.get("BZERO")) or 0.0
+    blank = header.integer("BLANK" if not unit.compressed else "ZBLANK") if bitpix > 0 else None
+    if unit.compressed and bitpix < 0:
+        # Compressed floats are decoded as floats: their own scaling is inside the tiles.
+        scale, zero = 1.0, 0.0
+    packed = content.content is not None
+    source = FitsSource(
+        path, found.index, shape, dtype.str, unit.data_start, unit.data_size, unit.compressed, packed, interleaved, blank,
+        unit.header_start, found.flags_index, found.variance_index,
+    )  # fmt: skip
+    meta = meta_from_header(found.cards, path, shape)
+    notes = [*found.notes, *meta.notes]
+    sources = dict(meta.sources)
+    saturation = meta.saturation
+    white = _full_scale(bitpix, zero, scale)
+    if saturation is None and white is not None:
+        saturation, sources["saturation"] = white, "bit depth"
+    pedestal = _pedestal(header)
+    if pedestal:
+        notes.append(f"PEDESTAL {header.get('PEDESTAL')}: {pedestal:+g} adu is added to every pixel on reading")
+        zero += pedestal
+        saturation = None if saturation is None else saturation + pedestal
+    unit_word, state = _unit(header)
+    return [
+        Frame(
+            path=path,
+            shape=shape,
+            dtype=np.dtype(np.float32) if blank is not None else dtype,
+            meta=meta.replace(saturation=saturation, notes=tuple(notes), sources=sources),
+            source=source,
+            zero=zero,
+            scale=scale,
+            seekable=not (unit.compressed or packed),
+            plate=plate_of(found.cards),
+            unit=unit_word,
+            state=state,
+            history=history_of(header),
+        )
+    ]
+
+
+def _full_scale(bitpix: int, zero: float, scale: float) -> float | None:
+    if bitpix == 8:
+        return 255 * scale + zero
+    if bitpix == 16:
+        return 32767 * scale + zero
+    return None
+
+
+def _pedestal(header: Header) -> float:
+    """What is to be added to the pixels. SBFITSEXT 1.0: "add this value"; PixInsight writes what it has added itself."""
+    value = convert.number(header.get("PEDESTAL")) or 0.0
+    maker = " ".join(str(header.get(k, "")) for k in ("CREATOR", "SWCREATE", "PROGRAM"))
+    by_pixinsight = "pixinsight" in maker.lower() or any(
+        "pixinsight" in line.lower() for line in header.commentary("HISTORY")
+    )
+    return -value if by_pixinsight and value > 0 else value
+
+
+def _unit(header: Header) -> tuple[PixelUnit, State]:
+    word = str(header.get("BUNIT", "")).strip().lower()
+    unit = PixelUnit.ADU
+    if word in ("electron", "electrons", "e-", "e"):
+        unit = PixelUnit.ELECTRON
+    elif word in ("normalised", "normalized"):
+        unit = PixelUnit.NORMALISED
+    stretched = str(header.get("STATE", "")).strip().lower() == "stretched"
+    return unit, State.STRETCHED if stretched else State.LINEAR
+
+
+def plate_of(cards: Sequence[Card]) -> Plate | None:
+    """The plate in a header, or None where there is no full celestial one."""
+    wcs = {card[0]: card[1] for card in reversed(cards) if WCS.match(card[0]) and card[1] is not None}
+    types = (str(wcs.get("CTYPE1", "")), str(wcs.get("CTYPE2", "")))
+    if not any(t.startswith(("RA-", "GLON")) for t in types) or not any(t.startswith(("DEC", "GLAT")) for t in types):
+        return None
+    if "CRVAL1" not in wcs or "CRPIX1" not in wcs or not any(k.startswith(("CD", "PC")) for k in wcs):
+        return None
+    return Plate({card[0]: wcs[card[0]] for card in cards if card[0] in wcs})
+
+
+def history_of(header: Header) -> tuple[str, ...]:
+    """Steps that firstlight applied, from its HISTORY cards."""
+    steps: list[str] = []
+    for line in header.commentary("HISTORY"):
+        line = line.lstrip()
+        if line.startswith(HISTORY_MARK):
+            steps.append(line.removeprefix(HISTORY_MARK))
+        elif line.startswith(HISTORY_MORE) and steps:
+            steps[-1] += line.removeprefix(HISTORY_MORE)
+    return tuple(steps)

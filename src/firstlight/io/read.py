@@ -1,0 +1,164 @@
+"""Open any file of frames by its header; find the files of a session."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from firstlight.errors import FrameError, InputError
+from firstlight.io.frame import Frame
+from firstlight.model.image import Image
+
+OUTPUT_FOLDER = "firstlight"
+"""The folder of our own products inside a session; never searched for frames."""
+_PACKED = (".gz", ".bz2", ".xz", ".z")
+_FITS = (".fits", ".fit", ".fts", ".fz", ".ftz")
+_RAW = (".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".srf", ".sr2", ".raf", ".orf", ".rw2", ".pef", ".dng", ".raw", ".3fr",
+        ".iiq", ".rwl", ".srw", ".x3f", ".kdc", ".dcr", ".erf", ".mrw", ".mef")  # fmt: skip
+_TIFF = (".tif", ".tiff")
+_PICTURES = (".png", ".jpg", ".jpeg")
+
+
+def format_of(path: Path) -> str | None:
+    """``fits``, ``raw``, ``tiff``, ``png``, ``jpeg``, ``xisf``, ``ser``, or None, by the name's end.
+
+    >>> format_of(Path("a.FIT.gz")), format_of(Path("b.Z")), format_of(Path("c.csv"))
+    ('fits', None, None)
+    """
+    name = path.name.lower()
+    for packed in _PACKED:
+        if name.endswith(packed):
+            inner = name.removesuffix(packed)
+            return "fits" if inner.endswith(_FITS) else None
+    if name.endswith(_FITS):
+        return "fits"
+    if name.endswith(_RAW):
+        return "raw"
+    if name.endswith(_TIFF):
+        return "tiff"
+    if name.endswith(_PICTURES):
+        return "png" if name.endswith(".png") else "jpeg"
+    return next((kind for kind in ("xisf", "ser") if name.endswith("." + kind)), None)
+
+
+def find_files(folder: str | os.PathLike[str]) -> list[Path]:
+    """Every file below a folder that is a frame by its name, sorted.
+
+    Links are followed (each folder once); hidden files and folders, and our own output folder, are left out. A file is
+    its own list.
+
+    Raises
+    ------
+    InputError
+        There is no such folder or file.
+    """
+    folder = Path(folder)
+    if folder.is_file():
+        return [folder]
+    if not folder.is_dir():
+        raise InputError(f"{folder}: there is no such folder; give the folder of a session, or a file")
+    found: list[Path] = []
+    seen: set[tuple[int, int]] = set()
+    for here, folders, names in os.walk(folder, followlinks=True):
+        status = os.stat(here)
+        if (status.st_dev, status.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name != OUTPUT_FOLDER)
+        for name in names:
+            path = Path(here, name)
+            if not name.startswith(".") and format_of(path) is not None and path.is_file():
+                found.append(path)
+    return sorted(found)
+
+
+def open_frames(path: str | os.PathLike[str]) -> list[Frame]:
+    """The frames of a file, by its header only: one, or one for each exposure of a SER file.
+
+    Raises
+    ------
+    FrameError
+        The file is broken, cut short, of an unknown format, or holds no image; the message says which.
+    InputError
+        There is no such file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        what = "is a folder, not a file" if path.is_dir() else "there is no such file"
+        raise InputError(f"{path}: {what}; give the path of an image")
+    kind = _kind_of_content(path) or format_of(path)
+    opener = _opener(kind)
+    if opener is None:
+        raise FrameError(
+            f"{path.name}: not a format that is read; FITS, camera raw, DNG, TIFF, PNG, JPEG, XISF and SER are; "
+            "convert it, or take it out of the folder"
+        )
+    try:
+        return opener(path)
+    except OSError as error:
+        raise FrameError(
+            f"{path.name}: cannot be read: {error.strerror or error}; look at the file and its permissions"
+        ) from error
+
+
+def open_frame(path: str | os.PathLike[str]) -> Frame:
+    """The (first) frame of a file, by its header only; as `open_frames`."""
+    return open_frames(path)[0]
+
+
+def read(path: str | os.PathLike[str]) -> Image:
+    """Read an image: pixels in adu, flags, variance, plate, meta and history, as far as the file has them.
+
+    The pedestal is applied once, NaN and infinity are flagged, a checksum in the file is verified.
+
+    Raises
+    ------
+    FrameError
+        The file cannot be used; the message says why.
+    InputError
+        There is no such file.
+    """
+    return open_frame(path).read()
+
+
+def _kind_of_content(path: Path) -> str | None:
+    """The format that the first bytes tell: names lie."""
+    with open(path, "rb") as file:
+        start = file.read(16)
+    if start.startswith((b"SIMPLE  =", b"XTENSION=")):
+        return "fits"
+    if start.startswith(b"XISF0100"):
+        return "xisf"
+    if start.startswith(b"LUCAM-RECORDER"):
+        return "ser"
+    if start.startswith(b"\x89PNG"):
+        return "png"
+    if start.startswith(b"\xff\xd8\xff"):
+        return "jpeg"
+    return None
+
+
+def _opener(kind: str | None) -> Callable[[Path], list[Frame]] | None:
+    if kind == "fits":
+        from firstlight.io.open_fits import open_fits
+
+        return open_fits
+    if kind in ("tiff", "png", "jpeg"):
+        from firstlight.io.raster import open_raster
+
+        return open_raster
+    if kind == "xisf":
+        from firstlight.io.xisf import open_xisf
+
+        return open_xisf
+    if kind == "ser":
+        from firstlight.io.ser import open_ser
+
+        return open_ser
+    if kind == "raw":
+        from firstlight.io.camera_raw import open_raw
+
+        return open_raw
+    return None
