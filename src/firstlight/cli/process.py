@@ -1,0 +1,93 @@
+"""``firstlight process``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from firstlight.cli.progress import TerminalProgress
+from firstlight.cli.settings import settings_from, settings_options
+
+if TYPE_CHECKING:
+    from firstlight.pipeline.group import GroupResult
+    from firstlight.pipeline.process import Result
+
+
+@click.command("process")
+@click.argument("session", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Where the products go; default SESSION/firstlight."
+)
+@click.option("--again", is_flag=True, help="Do the work even if nothing has changed since the last run.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress, only the summary.")
+@settings_options
+def command(session: Path, output: Path | None, again: bool, quiet: bool, **options: Any) -> None:
+    """From a folder of raw frames to masters, stacks, pictures and tables.
+
+    Frames are recognised by header, folder and file name; calibrated with the masters that fit; registered; the poor
+    ones set aside with the reason; and combined into one stack per target, filter and exposure. Raw frames are only
+    read. `firstlight plan SESSION` says beforehand what will happen.
+
+    \b
+    SESSION/firstlight/stacks/      FITS: image, variance, flags, coverage, provenance
+    SESSION/firstlight/pictures/    stretched PNG and 16-bit TIFF
+    SESSION/firstlight/masters/     bias, dark and flat masters
+    SESSION/firstlight/frames.csv   one row per frame
+    SESSION/firstlight/run.json     inputs with hashes, settings, timings
+    """
+    from firstlight.pipeline.process import process
+
+    result = process(session, settings_from(options), output=output, progress=TerminalProgress(quiet), again=again)
+    click.echo(summary(result))
+    if result.plan.groups and not result.stacks and not result.unchanged:
+        raise SystemExit(1)
+
+
+def summary(result: Result) -> str:
+    """What was made, in words."""
+    if result.unchanged:
+        return f"Nothing has changed since the last run: its products stand in {result.output} (--again does it anew)."
+    lines = []
+    for stack in result.stacks:
+        lines += _stack_lines(stack)
+    lights = sum(len(group.assignments) for group in result.plan.groups)
+    used = sum(stack.n_frames for stack in result.stacks)
+    if result.masters:
+        lines.append(
+            f"{len(result.masters)} masters: " + ", ".join(m.plan.name.removeprefix("master_") for m in result.masters)
+        )
+    if result.plan.groups:
+        lines.append(f"{used} of {lights} lights are in the stacks.")
+    else:
+        lines.append("No lights in this session: nothing to stack.")
+    if result.set_aside:
+        lines.append(f"Set aside ({len(result.set_aside)}):")
+        lines += [
+            f"  {Path(path).name}: {reason.removeprefix(Path(path).name + ': ')}"
+            for path, reason in sorted(result.set_aside.items())
+        ]
+    from firstlight.pipeline.plan import missing_words
+
+    lines += missing_words(result.plan)
+    lines += [f"Note: {note}" for note in result.plan.notes]
+    spent = result.record.get("timings", {})
+    if spent:
+        wall = sum(t["wall_s"] for t in spent.values())
+        lines.append(f"Done in {wall:.1f} s; peak memory {result.record['peak_memory_bytes'] / 1e6:.0f} MB.")
+    lines.append(f"Products: {result.output}")
+    return "\n".join(lines)
+
+
+def _stack_lines(stack: GroupResult) -> list[str]:
+    meta = stack.image.meta
+    exposure = f", {meta.exposure:g} s in all" if meta.exposure is not None else ""
+    lines = [f"{stack.name}: {stack.n_frames} frames{exposure}, {stack.engine.combine.method}"]
+    gain = stack.single_noise / stack.noise if stack.noise else float("nan")
+    lines.append(f"  noise  {stack.noise:.3g} adu, single frame {stack.single_noise:.3g} adu: {gain:.2f} times lower")
+    lines.append(f"  FWHM   {stack.quality.fwhm:.2f} px, best single frame {stack.single.fwhm:.2f} px")
+    lines.append(f"  stars  {stack.quality.n_stars}, best single frame {stack.single.n_stars}")
+    lines += [f"  note   {note}" for note in stack.notes]
+    lines += [f"  {path.parent.name}/{path.name}" for path in stack.files]
+    return lines

@@ -1,0 +1,79 @@
+"""Options of the command line made from the settings of a run: no option is written down twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+from pydantic import BaseModel, ValidationError
+
+from firstlight.errors import SpecError
+from firstlight.ops.registry import Params, describe
+from firstlight.pipeline.settings import Settings
+
+
+def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorator: one option for every field of `Settings`, ``--section-field`` for those of a section."""
+    for section, params in reversed(list(_sections().items())):
+        for row in reversed(describe(params)):
+            command = _option(section, row)(command)
+    return command
+
+
+def _sections() -> dict[str, type[Params]]:
+    """Sections by name; the fields of `Settings` itself come under the empty name."""
+    nested = {
+        name: field.annotation
+        for name, field in Settings.model_fields.items()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+    }
+    return {**nested, "": Settings}
+
+
+def _option(section: str, row: dict[str, Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    if not section and row["name"] in _sections():
+        return lambda command: command
+    name = f"{section}-{row['name']}" if section else row["name"]
+    flag = "--" + name.replace("_", "-")
+    unit = f" [{row['unit']}]" if row["unit"] else ""
+    text = f"{row['description']}{unit}"
+    common: dict[str, Any] = {"default": None, "help": f"{text}  [default: {_shown(row['default'])}]"}
+    if row["type"] == "boolean":
+        return click.option(f"{flag}/--no-{name.replace('_', '-')}", _key(section, row["name"]), **common)
+    if row["choices"]:
+        return click.option(flag, _key(section, row["name"]), type=click.Choice(row["choices"]), **common)
+    kind = {"integer": int, "number": float}.get(row["type"], str)
+    return click.option(flag, _key(section, row["name"]), type=kind, **common)
+
+
+def _shown(value: Any) -> str:
+    return (
+        {True: "yes", False: "no", "": "none"}.get(value, str(value)) if not isinstance(value, float) else f"{value:g}"
+    )
+
+
+def _key(section: str, field: str) -> str:
+    return f"set__{section}__{field}"
+
+
+def settings_from(options: dict[str, Any]) -> Settings:
+    """Settings from the options that were given; all others keep their defaults.
+
+    Raises
+    ------
+    SpecError
+        A value is out of bounds; the message names the option.
+    """
+    values: dict[str, Any] = {}
+    for key, value in options.items():
+        if value is None or not key.startswith("set__"):
+            continue
+        _, section, field = key.split("__", 2)
+        (values.setdefault(section, {}) if section else values)[field] = value
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        flag = "--" + "-".join(map(str, first["loc"])).replace("_", "-")
+        raise SpecError(f"{flag}: {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}") from None

@@ -1,0 +1,206 @@
+"""Make masters: outlier-rejecting, band by band, with variance, flags and provenance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+import numpy as np
+
+from firstlight.errors import FrameError
+from firstlight.io.frame import Frame
+from firstlight.library.assign import MasterPlan
+from firstlight.library.defects import flag_cold, flag_hot
+from firstlight.library.raw import adu_rows, level_of
+from firstlight.model.flags import Flag
+from firstlight.model.image import Image, PixelUnit
+from firstlight.model.meta import Kind, Meta
+from firstlight.ops.stack.combine import Combine, FrameTerms, combine_cube
+
+LOW_FLAT = 0.2
+"""A flat below this fraction of its mean leaves mostly noise: flagged."""
+TOO_BRIGHT = 0.05
+"""A flat with more than this fraction of saturated pixels is not used."""
+
+
+@dataclass(frozen=True, eq=False)
+class Master:
+    """A master image and what was left out of it."""
+
+    plan: MasterPlan
+    image: Image
+    set_aside: tuple[tuple[Frame, str], ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+Done = Callable[[int], None]
+
+
+def build_master(
+    plan: MasterPlan,
+    under: Master | None,
+    executor: Executor,
+    *,
+    rows: int,
+    settings: Combine | None = None,
+    done: Done = lambda n: None,
+) -> Master:
+    """Combine the frames of a plan.
+
+    Parameters
+    ----------
+    plan : MasterPlan
+    under : Master or None
+        For flats: the master subtracted from each frame before it is scaled.
+    executor : Executor
+        Bands of ``rows`` rows are handed to it; the result does not depend on it.
+    rows : int
+        Rows of a band; memory is about ``frames * rows * width * 8`` bytes a worker.
+    done : callable
+        Told the number of frame rows finished, for progress.
+
+    Returns
+    -------
+    Master
+        Bias and dark in adu (a dark made of raw frames still holds the bias). A flat is normalised so that its mean
+        over the whole frame (per CFA colour) is 1. The variance is that of the mean, from the scatter of the frames.
+        Flags: HOT on darks, COLD and LOW_FLAT on flats, SATURATED where half of the frames are.
+    """
+    if plan.ready:
+        return _ready(plan)
+    is_flat = plan.kind == Kind.FLAT
+    frames, set_aside, notes = list(plan.frames), [], []
+    gain = np.ones(len(frames), np.float32)
+    if is_flat:
+        frames, gain, set_aside, notes = _flat_levels(frames, under)
+    channels, height, width = plan.like.shape
+    settings = (settings or Combine()).resolved(len(frames))
+    terms = FrameTerms.equal(len(frames))
+    terms = FrameTerms(gain, terms.zero, terms.weight, terms.noise, terms.photons)
+    mean = np.empty((channels, height, width), np.float32)
+    variance = np.empty_like(mean)
+    saturated = np.zeros(mean.shape, bool)
+    limits = [f.meta.saturation or np.inf for f in frames]
+
+    def band(top: int) -> int:
+        bottom = min(top + rows, height)
+        cube = np.empty((len(frames), channels, bottom - top, width), np.float32)
+        full = np.zeros(cube.shape[1:], np.int32)
+        for i, frame in enumerate(frames):
+            cube[i] = adu_rows(frame, top, bottom)
+            full += cube[i] >= limits[i]
+            if under is not None:
+                cube[i] -= under.image.data[:, top:bottom]
+        result = combine_cube(cube, settings, terms)
+        mean[:, top:bottom] = result.mean
+        cube *= gain[:, None, None, None]
+        # The scatter of the frames about the robust mean, from the absolute deviations: outliers hardly count.
+        scatter = np.mean(np.abs(cube - result.mean), axis=0) * np.float32(np.sqrt(np.pi / 2))
+        variance[:, top:bottom] = scatter**2 / max(len(frames) - 1, 1)
+        saturated[:, top:bottom] = 2 * full > len(frames)
+        return (bottom - top) * len(frames)
+
+    for future in [executor.submit(band, top) for top in range(0, height, rows)]:
+        done(future.result())
+    flags = np.where(saturated, np.uint16(Flag.SATURATED), np.uint16(0))
+    if is_flat:
+        mean, variance = _normalised(mean, variance, plan.like.meta.cfa)
+        flags |= flag_cold(mean, plan.like.meta.cfa)
+        flags |= np.where(mean < LOW_FLAT, np.uint16(Flag.LOW_FLAT), np.uint16(0))
+    elif plan.kind == Kind.DARK:
+        flags |= flag_hot(mean, plan.like.meta.cfa)
+    image = Image(
+        mean,
+        flags,
+        variance if len(frames) > 1 else None,
+        unit=PixelUnit.NORMALISED if is_flat else PixelUnit.ADU,
+        meta=_master_meta(plan, frames),
+        history=(f"{plan.kind} master of {len(frames)} frames, {settings.method}",),
+    )
+    return Master(plan, image, tuple(set_aside), tuple(notes))
+
+
+def _ready(plan: MasterPlan) -> Master:
+    image = plan.like.read()
+    cfa = image.meta.cfa
+    if plan.kind == Kind.FLAT:
+        data, variance = _normalised(image.data, image.variance, cfa)
+        image = image.replace(data=data, variance=variance, unit=PixelUnit.NORMALISED)
+        image = image.replace(flags=image.flags | flag_cold(data, cfa))
+    elif plan.kind == Kind.DARK:
+        image = image.replace(flags=image.flags | flag_hot(image.data, cfa))
+    return Master(plan, image, notes=("used as given",))
+
+
+def _flat_levels(
+    frames: list[Frame], under: Master | None
+) -> tuple[list[Frame], np.ndarray, list[tuple[Frame, str]], list[str]]:
+    """Frames that can be used, the factor that brings each to level 1, those set aside, and notes."""
+    used, factors, set_aside, notes = [], [], [], []
+    pedestal = 0.0 if under is None else float(np.nanmedian(under.image.data))
+    for frame in frames:
+        level, full = level_of(frame)
+        signal = level - pedestal
+        if full > TOO_BRIGHT:
+            set_aside.append(
+                (frame, f"{100 * full:.0f} % of its pixels are saturated; at most {100 * TOO_BRIGHT:.0f} %")
+            )
+        elif signal <= 0:
+            set_aside.append(
+                (frame, f"its level of {level:.0f} adu is not above the dark or bias of {pedestal:.0f} adu")
+            )
+        else:
+            used.append(frame)
+            factors.append(1.0 / signal)
+            white = frame.meta.saturation
+            if white and level > 0.9 * white:
+                notes.append(f"{frame.path.name}: level {level:.0f} adu is above 90 % of saturation")
+    if not used:
+        raise FrameError(f"master flat: none of {len(frames)} frames can be used; the first: {set_aside[0][1]}")
+    return used, np.array(factors, np.float32), set_aside, notes
+
+
+def _normalised(mean: np.ndarray, variance: np.ndarray | None, cfa: str | None) -> tuple[np.ndarray, np.ndarray | None]:
+    """Divide by the mean over the whole frame, of each CFA colour apart."""
+    mean = mean.copy()
+    variance = None if variance is None else variance.copy()
+    for where in _colours(cfa):
+        level = np.nanmean(mean[where], dtype=np.float64)
+        if not level > 0:
+            raise FrameError(f"master flat: its mean is {level:.3g}; it must be above 0; look at its frames")
+        mean[where] /= np.float32(level)
+        if variance is not None:
+            variance[where] /= np.float32(level) ** 2
+    return mean, variance
+
+
+def _colours(cfa: str | None) -> list[tuple[slice, ...] | tuple[object, ...]]:
+    """Index of the pixels of each colour: of the four positions of a CFA cell, or of everything."""
+    if not cfa:
+        return [(slice(None), slice(None), slice(None))]
+    return [(slice(None), slice(j, None, 2), slice(i, None, 2)) for j in (0, 1) for i in (0, 1)]
+
+
+def _master_meta(plan: MasterPlan, frames: list[Frame]) -> Meta:
+    meta = plan.like.meta
+    kinds = {
+        Kind.BIAS: Kind.MASTER_BIAS,
+        Kind.DARK: Kind.MASTER_DARK,
+        Kind.DARK_FLAT: Kind.MASTER_DARK,
+        Kind.FLAT: Kind.MASTER_FLAT,
+    }
+    calibrated = meta.calibrated
+    if plan.subtract is not None:
+        calibrated = calibrated | {"bias"} | ({"dark"} if plan.subtract.kind != Kind.BIAS else set())
+    starts = sorted(f.meta.start for f in frames if f.meta.start)
+    return meta.replace(
+        kind=kinds[plan.kind],
+        n_combined=len(frames),
+        calibrated=frozenset(calibrated),
+        start=starts[0] if starts else None,
+        middle=starts[len(starts) // 2] if starts else None,
+        pedestal=None,
+        target=None,
+        cards=(),
+    )

@@ -1,0 +1,1 @@
+"""Geometry: registration, plates, resampling."""

@@ -1,0 +1,1 @@
+"""Normalise, reject and combine sets of registered planes."""

@@ -1,0 +1,50 @@
+"""Who does the work: threads of this machine, and how much memory they may use."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from typing import TypeVar
+
+import psutil
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+FREE_FRACTION = 0.5
+"""Share of the free memory a run takes unless told otherwise."""
+
+
+def thread_count(threads: int = 0) -> int:
+    """Worker threads: as asked, or (0) as many as the process may use cores."""
+    return (
+        threads
+        if threads > 0
+        else len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count() or 1
+    )
+
+
+def thread_pool(threads: int = 0) -> ThreadPoolExecutor:
+    """A pool of worker threads. Kernels release the GIL, so threads share the frames without copies."""
+    return ThreadPoolExecutor(thread_count(threads), thread_name_prefix="firstlight")
+
+
+def memory_budget(megabytes: int = 0) -> int:
+    """Bytes a run may use: as asked, or half of what is free now."""
+    if megabytes > 0:
+        return megabytes * 1024**2
+    return int(FREE_FRACTION * psutil.virtual_memory().available)
+
+
+def ordered(executor: Executor, work: Callable[[T], R], items: Iterable[T], ahead: int) -> Iterator[R]:
+    """Results of ``work`` in the order of the items, with at most ``ahead`` of them in flight: memory stays bounded."""
+    waiting: list[Future[R]] = []
+    for item in items:
+        waiting.append(executor.submit(work, item))
+        if len(waiting) >= ahead:
+            yield waiting.pop(0).result()
+    for future in waiting:
+        yield future.result()

@@ -1,0 +1,342 @@
+"""One group of lights to one stack: place, select, weigh, integrate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from firstlight.errors import FrameError
+from firstlight.model.image import Image, PixelUnit
+from firstlight.model.meta import Kind, Meta
+from firstlight.model.registration import Transform
+from firstlight.model.stars import Quality
+from firstlight.ops.align.grid import plan_grid
+from firstlight.ops.inspect.stars import find_stars
+from firstlight.pipeline.executors import ordered
+from firstlight.pipeline.integrate import Contribution, Engine, Stacked
+from firstlight.pipeline.measure import Light, channel_statistics
+from firstlight.pipeline.mosaic import Colours
+from firstlight.pipeline.plan import Group
+from firstlight.pipeline.progress import Clock
+from firstlight.pipeline.register import Placed, choose_reference, dithered_by, place
+from firstlight.pipeline.select import reasons_against
+from firstlight.pipeline.settings import Settings
+
+PERSISTENT = 0.6
+"""A spike in this share of the frames, at one place of the sensor while the sky moved, is a hot pixel."""
+ENOUGH_DITHER = 2.0
+"""px the frames must lie apart (median) for that."""
+FEWEST_FRAMES = 4
+MANY_REJECTED = 0.05
+"""A frame of which more than this share is rejected is worth a warning."""
+
+
+@dataclass(eq=False)
+class Prepared:
+    """A group whose frames are registered and selected."""
+
+    group: Group
+    reference: Light
+    placed: list[Placed]
+    measured: list[Light]
+    set_aside: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class GroupResult:
+    """A finished stack."""
+
+    prepared: Prepared
+    engine: Engine
+    stacked: Stacked
+    image: Image
+    quality: Quality
+    single: Quality
+    """The sharpest single frame, for comparison."""
+    noise: float
+    """Noise per pixel of the stack, and of the typical single frame after normalisation, adu."""
+    single_noise: float
+    notes: list[str] = field(default_factory=list)
+    files: list[Path] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return self.prepared.group.name
+
+    @property
+    def n_frames(self) -> int:
+        return len(self.prepared.placed)
+
+    def summary(self) -> dict[str, Any]:
+        """What ``run.json`` says of this stack."""
+        return {
+            "name": self.name,
+            "target": self.prepared.group.target,
+            "filter": self.prepared.group.filter,
+            "exposure_s": self.prepared.group.exposure,
+            "frames": self.n_frames,
+            "set_aside": len(self.prepared.set_aside),
+            "reference": self.prepared.reference.name,
+            "method": self.engine.combine.method,
+            "total_exposure_s": self.image.meta.exposure,
+            "fwhm_px": _number(self.quality.fwhm),
+            "single_fwhm_px": _number(self.single.fwhm),
+            "noise_adu": _number(self.noise),
+            "single_noise_adu": _number(self.single_noise),
+            "stars": self.quality.n_stars,
+            "notes": self.notes,
+            "files": [path.name for path in self.files],
+        }
+
+
+def _number(value: float) -> float | None:
+    return round(float(value), 6) if np.isfinite(value) else None
+
+
+def prepare_group(
+    group: Group,
+    lights: list[Light],
+    common: Light,
+    settings: Settings,
+    clock: Clock,
+    executor: Executor,
+    workers: int,
+) -> Prepared:
+    """Select the good frames of a group and place them on the common reference.
+
+    A group of which less than half can be placed there (another part of the sky, a very different filter) gets a
+    reference of its own.
+    """
+    set_aside: dict[str, str] = {}
+    kept = []
+    for light, reason in zip(lights, reasons_against(lights, settings.select)):
+        if reason and light is not common:
+            set_aside[str(light.frame.path)] = reason
+        else:
+            kept.append(light)
+    with clock.stage("register", len(kept), "lights") as stage:
+        placed, failed = _place_all(kept, common, settings, executor, workers, stage.advance)
+        reference, notes = common, []
+        if 2 * len(placed) < len(kept) and common not in kept:
+            reference = choose_reference(kept, settings)
+            placed, failed = _place_all(kept, reference, settings, executor, workers, lambda: None)
+            notes.append("not registered to the other filters: too few frames match their reference")
+    set_aside.update(failed)
+    return Prepared(group, reference, placed, lights, set_aside, notes)
+
+
+def _place_all(
+    lights: list[Light], reference: Light, settings: Settings, executor: Executor, workers: int, advance: Any
+) -> tuple[list[Placed], dict[str, str]]:
+    def attempt(light: Light) -> Placed | str:
+        try:
+            return place(light, reference, settings)
+        except FrameError as error:
+            return str(error)
+
+    placed, failed = [], {}
+    for light, outcome in zip(lights, ordered(executor, attempt, lights, 2 * workers)):
+        if isinstance(outcome, Placed):
+            placed.append(outcome)
+        else:
+            failed[str(light.frame.path)] = outcome
+        advance()
+    return placed, failed
+
+
+def stack_group(
+    prepared: Prepared, settings: Settings, clock: Clock, executor: Executor, workers: int, budget: int
+) -> GroupResult:
+    """Integrate the placed frames of a group."""
+    engine, notes = plan_engine(prepared, settings)
+    height, width = engine.size
+    with clock.stage("integrate", height * width, "px") as stage:
+        stacked = engine.run(executor, workers, budget, stage.advance)
+    for placed, fraction in zip(prepared.placed, stacked.rejected_fraction):
+        if fraction > MANY_REJECTED:
+            notes.append(f"{placed.light.name}: {100 * fraction:.0f} % of its pixels were rejected; look at it")
+    with clock.stage("measure stack"):
+        meta = stack_meta(prepared, engine)
+        image = Image(
+            stacked.mean, stacked.flags, stacked.variance, PixelUnit.ADU, meta=meta, history=_history(prepared, engine)
+        )
+        quality, noise = _measure(image, settings)
+    best = max((p.light.quality for p in prepared.placed), key=lambda q: -q.fwhm if np.isfinite(q.fwhm) else -1e9)
+    single_noise = float(np.median([np.mean(c.gain * c.noise) for c in engine.contributions]))
+    return GroupResult(prepared, engine, stacked, image, quality, best, noise, single_noise, [*prepared.notes, *notes])
+
+
+def plan_engine(prepared: Prepared, settings: Settings) -> tuple[Engine, list[str]]:
+    """Scale factors, weights, grid and colours of a stack."""
+    reference, placed = prepared.reference, prepared.placed
+    notes: list[str] = []
+    calibrations = _with_hot_pixels(placed, notes)
+    like = reference.frame
+    colours = Colours(like.meta.cfa, settings.calibrate.debayer) if like.meta.cfa else None
+    transforms = [p.registration.transform for p in placed]
+    grid = plan_grid(like.shape[1:], transforms, settings.registration.framing)
+    scaled = settings.normalize.mode == "additive+scale"
+    additive = settings.normalize.mode != "none"
+    contributions = []
+    for each in placed:
+        light = each.light
+        # Resampling keeps surface brightness; a frame of another scale holds its star's light in more or fewer pixels.
+        ratio = each.flux_ratio / each.registration.transform.scale**2 if scaled else 1.0
+        gain = np.full(len(light.level), ratio)
+        background = light.level if additive else reference.level / gain
+        weight = 1.0
+        if settings.normalize.weights == "noise":
+            weight = 1.0 / max(float(np.mean((gain * light.noise) ** 2)), 1e-12)
+        contributions.append(
+            Contribution(
+                light.frame, calibrations[id(light)], each.registration.transform, gain, background, light.noise,
+                weight, light.frame.meta.gain or 0.0,
+            )
+        )  # fmt: skip
+    mean_weight = float(np.mean([c.weight for c in contributions]))
+    contributions = [Contribution(**{**c.__dict__, "weight": c.weight / mean_weight}) for c in contributions]
+    if not like.meta.gain:
+        notes.append(
+            "gain (e-/adu) is not known: the variance holds the noise of the sky, not that of the stars' light"
+        )
+    registration = settings.registration
+    engine = Engine(
+        tuple(contributions),
+        grid,
+        reference.level,
+        settings.stack.resolved(len(contributions)),
+        registration.kernel,
+        registration.clamp if registration.clamp < 1000 else 0.0,
+        colours,
+    )
+    return engine, notes
+
+
+def _with_hot_pixels(placed: Sequence[Placed], notes: list[str]) -> dict[int, Any]:
+    """Calibration of each light, with hot pixels that the lights themselves show.
+
+    A pixel that stands out in most frames while the sky moved over the sensor is a pixel, not a star.
+    """
+    calibrations = {id(p.light): p.light.calibration for p in placed}
+    if len(placed) < FEWEST_FRAMES or dithered_by(placed) < ENOUGH_DITHER:
+        return calibrations
+    spikes, counts = np.unique(np.concatenate([p.light.spikes for p in placed]), return_counts=True)
+    hot = spikes[counts >= max(3, PERSISTENT * len(placed))]
+    if not len(hot):
+        return calibrations
+    shape = placed[0].light.frame.shape
+    bad = np.zeros(shape, bool)
+    bad[:, hot // shape[2], hot % shape[2]] = True
+    merged: dict[int, Any] = {}
+    for each in placed:
+        original = each.light.calibration
+        if id(original) not in merged:
+            merged[id(original)] = original.with_defects(bad)
+        calibrations[id(each.light)] = merged[id(original)]
+    notes.append(f"{len(hot)} hot pixels found on the lights themselves, left out")
+    return calibrations
+
+
+def stack_meta(prepared: Prepared, engine: Engine) -> Meta:
+    """Header facts of the stack; each rule is stated here and tested.
+
+    Exposure is the sum; the middle is weighted by weight and exposure; gain is e-/adu of the weighted mean (N times
+    that of one frame for equal weights), read noise that of the sum of N frames (sqrt(N) times); saturation is the
+    lowest level at which a frame, as calibrated and scaled, saturates.
+    """
+    like = prepared.reference.frame.meta
+    metas = [c.frame.meta for c in engine.contributions]
+    weights = np.array([c.weight for c in engine.contributions])
+    factors = np.array([float(np.mean(c.gain)) for c in engine.contributions])
+    exposures = [m.exposure for m in metas]
+    total = float(sum(exposures)) if all(e is not None for e in exposures) else None  # type: ignore[arg-type]
+    starts = [m.start for m in metas]
+    ends = [m.end or (m.start + timedelta(seconds=m.exposure or 0.0) if m.start else None) for m in metas]
+    gain = read_noise = None
+    if like.gain:
+        gain = float(like.gain * weights.sum() ** 2 / np.sum(weights**2 * factors))
+        if like.read_noise:
+            spread = np.sqrt(np.sum((weights * factors * like.read_noise / like.gain) ** 2)) / weights.sum()
+            read_noise = float(spread * gain)
+    levels = [
+        (c.frame.meta.saturation - _offset_level(c)) * f
+        for c, f in zip(engine.contributions, factors)
+        if c.frame.meta.saturation
+    ]
+    done = frozenset.intersection(*(_applied(c) for c in engine.contributions))
+    step = engine.colours.shrink if engine.colours else 1
+    return like.replace(
+        kind=Kind.STACK,
+        target=prepared.group.target,
+        exposure=total,
+        start=min(starts) if all(starts) else None,  # type: ignore[type-var]
+        end=max(ends) if all(ends) else None,  # type: ignore[type-var]
+        middle=_weighted_middle(metas, weights),
+        gain=gain,
+        read_noise=read_noise,
+        saturation=float(min(levels)) if levels else None,
+        pedestal=None,
+        cfa=None,
+        binning=(like.binning[0] * step, like.binning[1] * step),
+        pixel_size=like.pixel_size * step if like.pixel_size else None,
+        calibrated=done,
+        n_combined=int(sum(m.n_combined for m in metas)),
+        notes=(),
+    )
+
+
+def _applied(contribution: Contribution) -> frozenset[str]:
+    done = set(contribution.frame.meta.calibrated)
+    return frozenset(done | contribution.calibration.applied)
+
+
+def _offset_level(contribution: Contribution) -> float:
+    offset = contribution.calibration.offset
+    return 0.0 if offset is None else float(np.median(offset[:, ::16, ::16]))
+
+
+def _weighted_middle(metas: Sequence[Meta], weights: np.ndarray) -> datetime | None:
+    times = [m.mid_time for m in metas]
+    if not all(times):
+        return None
+    seconds = np.array([t.timestamp() for t in times])  # type: ignore[union-attr]
+    shares = weights * np.array([m.exposure or 1.0 for m in metas])
+    return datetime.fromtimestamp(float(np.sum(seconds * shares) / shares.sum()), tz=UTC)
+
+
+def _history(prepared: Prepared, engine: Engine) -> tuple[str, ...]:
+    combine = engine.combine
+    limits = f":low={combine.low:g},high={combine.high:g}" if combine.method not in ("mean", "median") else ""
+    return (
+        f"calibrated, registered to {prepared.reference.name}, resampled with {engine.kernel}",
+        f"{len(prepared.placed)} frames combined: {combine.method}{limits}",
+    )
+
+
+def _measure(image: Image, settings: Settings) -> tuple[Quality, float]:
+    excluded = ~image.good.all(axis=0)
+    plane = image.data.mean(axis=0) if image.shape[0] > 1 else image.data[0]
+    _, quality = find_stars(
+        np.ascontiguousarray(plane), settings.stars, excluded=excluded if excluded.any() else None,
+        saturation=0.98 * (image.meta.saturation or np.inf), gain=image.meta.gain,
+    )  # fmt: skip
+    good = image.good.all(axis=0)
+    rows = np.flatnonzero(good.mean(axis=1) > 0.5)
+    columns = np.flatnonzero(good.mean(axis=0) > 0.5)
+    if len(rows) < 16 or len(columns) < 16:
+        return quality, float("nan")
+    inner = image.data[:, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    _, noise = channel_statistics(inner, None)
+    return quality, float(noise.mean())
+
+
+def matrix_of(transform: Transform) -> list[float]:
+    """m00 m01 m02 m10 m11 m12 of a transform, as ``frames.csv`` lists them."""
+    return [float(v) for v in transform.matrix[:2].ravel()]

@@ -1,0 +1,250 @@
+"""The streaming engine: raw frames to one stack, one tile of the result at a time.
+
+For each tile the rows of each raw frame that it sees are read, calibrated, (debayered,) resampled, normalised; then
+outliers are rejected and the rest combined. No calibrated or registered frame ever exists as a whole, on disk or in
+memory. A tile depends on nothing but its place, so the bytes of the result do not depend on the number of threads or
+on the budget of memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+import numpy as np
+
+from firstlight.io.frame import Frame
+from firstlight.kernels import warp as kernels
+from firstlight.model.flags import Flag
+from firstlight.model.registration import Transform
+from firstlight.ops.align.grid import Grid
+from firstlight.ops.align.resample import Kernel, half_width, noise_factor, resample_tile, source_window, turns_little
+from firstlight.ops.stack.combine import Combine, FrameTerms, combine_cube
+from firstlight.pipeline.calibration import Calibration
+from firstlight.pipeline.mosaic import Colours
+
+SQUARE = 512
+"""Side of a tile (px) where frames are turned: a wide band would see whole frames."""
+MOST_ROWS = 64
+FEWEST_ROWS = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Contribution:
+    """One frame's part in a stack."""
+
+    frame: Frame
+    calibration: Calibration
+    to_reference: Transform
+    gain: np.ndarray
+    """Per channel: factor that brings its signal to that of the reference."""
+    background: np.ndarray
+    """Per channel: its background, adu, before the factor."""
+    noise: np.ndarray
+    """Per channel: standard deviation of its background, adu, before the factor."""
+    weight: float
+    electrons: float
+    """e-/adu of its calibrated pixels; 0: not known."""
+
+
+@dataclass(frozen=True, eq=False)
+class Stacked:
+    """Planes of a stack, all (channels, y, x)."""
+
+    mean: np.ndarray
+    variance: np.ndarray
+    flags: np.ndarray
+    coverage: np.ndarray
+    """uint16: frames that went into each pixel."""
+    rejected_low: np.ndarray
+    rejected_high: np.ndarray
+    rejected_fraction: np.ndarray
+    """float64 (frames,): share of a frame's samples that were rejected."""
+
+
+@dataclass(frozen=True, eq=False)
+class Engine:
+    """What one stack is made of, and how."""
+
+    contributions: tuple[Contribution, ...]
+    grid: Grid
+    level: np.ndarray
+    """Per channel: background of the result, adu."""
+    combine: Combine
+    kernel: Kernel
+    clamp: float
+    """In sigma of each frame's noise; 0 switches it off."""
+    colours: Colours | None = None
+    """How a CFA mosaic becomes colour planes; None for data that are planes already."""
+
+    @property
+    def channels(self) -> int:
+        return 3 if self.colours else self.contributions[0].frame.shape[0]
+
+    def forwards(self) -> list[Transform]:
+        """For each frame, source plane positions to grid positions."""
+        cell = self.colours.cell if self.colours else Transform.identity()
+        return [cell.inverse.then(c.to_reference).then(self.grid.from_reference).then(cell) for c in self.contributions]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the result."""
+        step = self.colours.shrink if self.colours else 1
+        return self.grid.height // step, self.grid.width // step
+
+    def run(
+        self, executor: Executor, workers: int, budget: int, done: Callable[[int], None] = lambda n: None
+    ) -> Stacked:
+        """Make the stack; ``budget`` is in bytes for all workers, ``done`` is told the finished pixels."""
+        height, width = self.size
+        shape = (self.channels, height, width)
+        result = Stacked(
+            np.empty(shape, np.float32),
+            np.empty(shape, np.float32),
+            np.zeros(shape, np.uint16),
+            np.empty(shape, np.uint16),
+            np.empty(shape, np.uint16),
+            np.empty(shape, np.uint16),
+            np.zeros(len(self.contributions)),
+        )
+        forwards = self.forwards()
+        terms = [self._terms(channel, forwards) for channel in range(self.channels)]
+        tiles = self.tiles(workers, budget, forwards)
+        futures = [executor.submit(self._tile, tile, forwards, terms, result) for tile in tiles]
+        hits = np.zeros(len(self.contributions), np.int64)
+        seen = np.zeros(len(self.contributions), np.int64)
+        for tile, future in zip(tiles, futures):
+            tile_hits, tile_seen = future.result()
+            hits += tile_hits
+            seen += tile_seen
+            done((tile[1] - tile[0]) * (tile[3] - tile[2]))
+        result.rejected_fraction[:] = hits / np.maximum(seen, 1)
+        return result
+
+    def tiles(self, workers: int, budget: int, forwards: Sequence[Transform]) -> list[tuple[int, int, int, int]]:
+        """Tiles (top, bottom, left, right) that together fit the budget."""
+        height, width = self.size
+        side = width if all(turns_little(forward) for forward in forwards) else min(SQUARE, width)
+        # A tile holds the cube, a second copy of one channel for the kernel, and one frame's source rows.
+        per_row = 4 * side * len(self.contributions) * (self.channels + 1)
+        rows = int(max(FEWEST_ROWS, min(MOST_ROWS if side == width else SQUARE, 0.7 * budget / workers / per_row)))
+        return [
+            (top, min(top + rows, height), left, min(left + side, width))
+            for top in range(0, height, rows)
+            for left in range(0, width, side)
+        ]
+
+    def _tile(
+        self,
+        tile: tuple[int, int, int, int],
+        forwards: Sequence[Transform],
+        terms: Sequence[FrameTerms],
+        result: Stacked,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        top, bottom, left, right = tile
+        n = len(self.contributions)
+        size = (bottom - top, right - left)
+        cube = np.full((self.channels, n, *size), np.nan, np.float32)
+        spare = np.zeros((2, self.channels, *size), np.float32)
+        flags = np.zeros((self.channels, *size), np.uint16)
+        for i, forward in enumerate(forwards):
+            self._place(i, forward, tile, cube, spare, flags)
+        where = np.s_[:, top:bottom, left:right]
+        hits, seen = np.zeros(n, np.int64), np.isfinite(cube).sum(axis=(0, 2, 3))
+        for channel in range(self.channels):
+            combined = combine_cube(cube[channel], self.combine, terms[channel])
+            mean, variance = combined.mean, combined.variance
+            # Pixels that only repaired samples cover take those.
+            sums, weights = spare[0, channel], spare[1, channel]
+            only = (combined.kept == 0) & (weights > 0)
+            if only.any():
+                mean[only] = sums[only] / weights[only]
+                variance[only] = np.max(terms[channel].noise)
+                flags[channel][only] |= np.uint16(Flag.INTERPOLATED)
+            empty = ~np.isfinite(mean)
+            flags[channel][empty] = np.uint16(Flag.NO_DATA)
+            mean[empty] = 0.0
+            variance[empty] = 0.0
+            result.mean[where][channel] = mean
+            result.variance[where][channel] = variance
+            result.coverage[where][channel] = combined.kept
+            result.rejected_low[where][channel] = combined.rejected_low
+            result.rejected_high[where][channel] = combined.rejected_high
+            hits += combined.hits
+        result.flags[where] = flags
+        return hits, seen
+
+    def _terms(self, channel: int, forwards: Sequence[Transform]) -> FrameTerms:
+        """The same for every tile, so that no byte depends on how the stack is cut."""
+        gain = np.array([c.gain[channel] for c in self.contributions])
+        zero = self.level[channel] - gain * np.array([c.background[channel] for c in self.contributions])
+        noise = np.array([c.noise[channel] for c in self.contributions])
+        electrons = np.array([c.electrons for c in self.contributions])
+        if self.colours:
+            factor = np.array([self.colours.noise_factor(channel, forward, self.kernel) for forward in forwards])
+        else:
+            factor = np.array(
+                [noise_factor(forward, (0, self.size[0], 0, self.size[1]), self.kernel) for forward in forwards]
+            )
+        photons = np.divide(gain, electrons, out=np.zeros_like(gain), where=electrons > 0)
+        as32 = [np.asarray(a, np.float32) for a in (
+            gain, zero, [c.weight for c in self.contributions], factor * (gain * noise) ** 2, factor * photons
+        )]  # fmt: skip
+        return FrameTerms(*as32, level=float(self.level[channel]))
+
+    def _place(
+        self,
+        i: int,
+        forward: Transform,
+        tile: tuple[int, int, int, int],
+        cube: np.ndarray,
+        spare: np.ndarray,
+        flags: np.ndarray,
+    ) -> None:
+        """Calibrate and resample the part of frame i that the tile sees into ``cube[:, i]``."""
+        contribution = self.contributions[i]
+        _, height, width = contribution.frame.shape
+        step = self.colours.shrink if self.colours else 1
+        shape = (height // step, width // step)
+        margin = half_width(self.kernel) + (self.colours.margin if self.colours else 0)
+        window = source_window(forward, tile, shape, margin)
+        if window is None:
+            return
+        top, bottom = window[0] * step, window[1] * step
+        if self.colours:
+            top -= top % 2
+        band = contribution.calibration.band(contribution.frame, top, bottom)
+        planes = self.colours.planes(band.data) if self.colours else band.data
+        for channel in range(self.channels):
+            clamp = self.clamp * float(contribution.noise[channel]) if self.clamp else np.inf
+            resample_tile(
+                planes[channel], top // step, shape, forward, cube[channel, i], tile[0], tile[2],
+                kernel=self.kernel, clamp=clamp,
+            )  # fmt: skip
+        self._mark(i, forward, tile, band.missing, band.saturated, cube, spare, flags)
+
+    def _mark(
+        self, i: int, forward: Transform, tile: tuple[int, int, int, int],
+        missing: list[tuple[np.ndarray, np.ndarray]], saturated: list[tuple[np.ndarray, np.ndarray]],
+        cube: np.ndarray, spare: np.ndarray, flags: np.ndarray,
+    ) -> None:  # fmt: skip
+        """Withdraw samples near bad pixels and flag those near saturated ones."""
+        contribution = self.contributions[i]
+        pixel = (self.colours.cell.then(forward) if self.colours else forward).matrix
+        for channel in range(self.channels):
+            gain = float(contribution.gain[channel])
+            zero = float(self.level[channel]) - gain * float(contribution.background[channel])
+            source = 0 if self.colours else channel
+            ys, xs = missing[source]
+            if self.colours:
+                ys, xs = self.colours.of_channel(channel, ys, xs)
+            if len(ys):
+                kernels.withdraw_near(
+                    ys, xs, pixel, tile[0], tile[2],
+                    np.float32(gain), np.float32(zero), np.float32(contribution.weight),
+                    cube[channel, i], spare[0, channel], spare[1, channel],
+                )  # fmt: skip
+            ys, xs = saturated[source]
+            if len(ys):
+                kernels.mark_near(ys, xs, pixel, tile[0], tile[2], np.uint16(Flag.SATURATED), flags[channel])

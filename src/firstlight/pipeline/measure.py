@@ -1,0 +1,145 @@
+"""Look at every light once: calibrate it in memory, find its stars, measure its background and noise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from firstlight.errors import FrameError
+from firstlight.io.frame import Frame
+from firstlight.kernels.calibrate import smooth_mosaic
+from firstlight.kernels.surroundings import separable_median
+from firstlight.library.assign import Assignment
+from firstlight.model.stars import Quality, Stars
+from firstlight.ops.inspect.stars import FindStars, find_stars
+from firstlight.pipeline.calibration import Calibration
+
+SPIKE_SIGMA = 7.0
+"""A single pixel this far above its neighbours is a spike: a hot pixel or a cosmic ray."""
+MOST_SPIKES = 50_000
+SATURATED_FRAME = 0.2
+"""A light with more than this fraction of saturated pixels shows no sky."""
+
+
+@dataclass(frozen=True, eq=False)
+class Light:
+    """A light and what was measured on it."""
+
+    frame: Frame
+    assignment: Assignment
+    calibration: Calibration
+    stars: Stars
+    quality: Quality
+    level: np.ndarray
+    """Background of each channel (mono: 1, CFA: red, green, blue), adu after calibration."""
+    noise: np.ndarray
+    """Noise per pixel of each channel, adu."""
+    spikes: np.ndarray
+    """Sorted flat indices of pixels that stand alone above their neighbours."""
+
+    @property
+    def name(self) -> str:
+        return self.frame.path.name
+
+
+def measure_light(assignment: Assignment, calibration: Calibration, settings: FindStars) -> Light:
+    """Calibrate one light in memory and measure it.
+
+    On CFA data stars are sought on the 3 x 3 binomial luminance of the mosaic, so that positions are those of the full
+    frame; background and noise are those of each colour.
+
+    Raises
+    ------
+    FrameError
+        The pixels cannot be read or show no sky.
+    """
+    frame = assignment.light
+    channels, height, width = frame.shape
+    band = calibration.band(frame, 0, height)
+    full = sum(len(ys) for ys, _ in band.saturated)
+    if full > SATURATED_FRAME * channels * height * width:
+        raise FrameError(
+            f"{frame.path.name}: {100 * full / (channels * height * width):.0f} % of its pixels are saturated; "
+            f"at most {100 * SATURATED_FRAME:.0f} % can be; it shows no sky"
+        )
+    if channels > 1:
+        plane = band.data.mean(axis=0)
+    elif frame.meta.cfa:
+        plane = np.empty((height, width), np.float32)
+        smooth_mosaic(band.data[0], plane)
+    else:
+        plane = band.data[0]
+    level, noise = channel_statistics(band.data, frame.meta.cfa)
+    excluded = None
+    if any(len(ys) for ys, _ in band.missing):
+        excluded = np.zeros((height, width), bool)
+        for ys, xs in band.missing:
+            excluded[ys, xs] = True
+    white = (frame.meta.saturation or np.inf) - _pedestal(calibration)
+    stars, quality = find_stars(plane, settings, excluded=excluded, saturation=0.98 * white, gain=frame.meta.gain)
+    return Light(
+        frame, assignment, calibration, stars, quality, level, noise, find_spikes(band.data[0], frame.meta.cfa)
+    )
+
+
+def _pedestal(calibration: Calibration) -> float:
+    return 0.0 if calibration.offset is None else float(np.median(calibration.offset[:, ::16, ::16]))
+
+
+def channel_statistics(planes: np.ndarray, cfa: str | None) -> tuple[np.ndarray, np.ndarray]:
+    """Background level and noise per pixel of each colour, float64 (channels,).
+
+    The level is the mode-like 3 median - 2 mean of values clipped at 3 sigma; the noise is the MAD of differences of
+    neighbours of the same colour, in which sky gradients and nebulae vanish. Both from about 250,000 pixels.
+    """
+    samples: list[list[np.ndarray]]
+    if cfa:
+        cell = [planes[0][j::2, i::2] for j in (0, 1) for i in (0, 1)]
+        samples = [[cell[k] for k in range(4) if cfa[k] == colour] for colour in "RGB"]
+        samples = [part or cell for part in samples]
+    else:
+        samples = [[plane] for plane in planes]
+    levels, noises = [], []
+    for parts in samples:
+        values, differences = [], []
+        for part in parts:
+            rows = part[:: max(1, part.shape[0] * part.shape[1] * len(parts) // 250_000)]
+            values.append(rows.ravel())
+            differences.append((rows[:, 1:] - rows[:, :-1]).ravel())
+        levels.append(_clipped_level(np.concatenate(values)))
+        joined = np.concatenate(differences)
+        noises.append(1.4826 * float(np.median(np.abs(joined - np.median(joined)))) / np.sqrt(2.0))
+    return np.array(levels), np.array(noises)
+
+
+def _clipped_level(values: np.ndarray) -> float:
+    for _ in range(5):
+        middle = float(np.median(values))
+        sigma = 1.4826 * float(np.median(np.abs(values - middle)))
+        kept = values[np.abs(values - middle) <= 3 * sigma]
+        if len(kept) == len(values) or len(kept) < 100:
+            break
+        values = kept
+    mean = float(np.mean(values, dtype=np.float64))
+    return 3 * middle - 2 * mean if abs(mean - middle) < sigma else middle
+
+
+def find_spikes(plane: np.ndarray, cfa: str | None) -> np.ndarray:
+    """Flat indices of single pixels far above the median of the pixels of their colour around them."""
+    around = np.empty_like(plane)
+    separable_median(plane, 2 if cfa else 1, around)
+    excess = plane - around
+    sample = excess[::7, ::5]
+    sigma = 1.4826 * float(np.median(np.abs(sample)))
+    ys, xs = np.nonzero(excess > SPIKE_SIGMA * sigma)
+    height, width = plane.shape
+    inside = (ys >= 1) & (ys < height - 1) & (xs >= 1) & (xs < width - 1)
+    ys, xs = ys[inside], xs[inside]
+    if cfa:
+        # On a mosaic the next pixels have other colours: compare with the binomial luminance around instead.
+        return (ys * width + xs)[:MOST_SPIKES]
+    # A star spreads over its neighbours; a hot pixel does not: the mean of the four next pixels stays low.
+    beside = 0.25 * (excess[ys - 1, xs] + excess[ys + 1, xs] + excess[ys, xs - 1] + excess[ys, xs + 1])
+    alone = beside < 0.35 * excess[ys, xs]
+    return (ys[alone] * width + xs[alone])[:MOST_SPIKES]

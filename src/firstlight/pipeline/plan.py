@@ -1,0 +1,268 @@
+"""What a run would do: every frame's kind, every master, every light's calibration and why, what is missing."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from firstlight.errors import FrameError, InputError
+from firstlight.io.frame import Frame
+from firstlight.io.index import Index
+from firstlight.io.read import find_files
+from firstlight.library.assign import Assignment, Calibrations, exposure_words, plan_calibrations, slug
+from firstlight.library.classify import Sighting, classify
+from firstlight.library.match import same_exposure
+from firstlight.model.meta import Kind
+from firstlight.pipeline.progress import Progress
+from firstlight.pipeline.settings import Settings
+
+OUTPUT = "firstlight"
+"""Folder for the products inside a session; the library's place will be beside it."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Lights that make one stack."""
+
+    target: str
+    filter: str | None
+    exposure: float | None
+    assignments: tuple[Assignment, ...]
+    name: str = ""
+
+    @property
+    def like(self) -> Frame:
+        return self.assignments[0].light
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that is decided before the first pixel is read."""
+
+    session: Path
+    output: Path
+    settings: Settings
+    sightings: tuple[Sighting, ...]
+    calibrations: Calibrations
+    groups: tuple[Group, ...]
+    broken: tuple[tuple[Path, str], ...]
+    notes: tuple[str, ...]
+
+    def counts(self) -> Counter[str]:
+        return Counter(sighting.kind.value for sighting in self.sightings)
+
+    @property
+    def disk_bytes(self) -> int:
+        """What the products will take on disk."""
+        total = 0
+        for master in self.calibrations.masters:
+            total += 10 * _pixels(master.like)
+        for group in self.groups:
+            channels = 3 if group.like.meta.cfa else 1
+            total += (12 + 9) * channels * _pixels(group.like)
+        return total
+
+
+def _pixels(frame: Frame) -> int:
+    return frame.shape[0] * frame.shape[1] * frame.shape[2]
+
+
+def plan(
+    session: str | Path,
+    settings: Settings | None = None,
+    *,
+    output: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Plan:
+    """Plan a session without writing anything but the index of headers.
+
+    Parameters
+    ----------
+    session : path
+        A folder of raw frames (with any sub-folders), or one file.
+    settings : Settings, optional
+    output : path, optional
+        Where the products will go; default ``session/firstlight``.
+
+    Raises
+    ------
+    InputError
+        There is no such folder, or no readable frame in it.
+    """
+    settings = settings or Settings()
+    progress = progress or Progress()
+    session = Path(session)
+    if not session.exists():
+        raise InputError(f"{session}: no such file or folder; give a folder of raw frames")
+    root = session if session.is_dir() else session.parent
+    target = Path(output) if output is not None else root / OUTPUT
+    files = find_files(session) if session.is_dir() else [session]
+    files = [f for f in files if target.resolve() not in f.resolve().parents]
+    if not files:
+        raise InputError(f"{session}: no image files in it; FITS, camera raw, TIFF, PNG, JPEG, XISF and SER are read")
+    progress.begin("reading headers", len(files), "files")
+    frames, broken = _open(files, target, progress)
+    progress.end()
+    sightings, notes = [], []
+    for frame in frames:
+        try:
+            sightings.append(classify(frame))
+        except FrameError as error:
+            broken.append((frame.path, str(error)))
+    unknown = [s.frame for s in sightings if s.how.startswith("nothing says")]
+    if unknown:
+        notes.append(f"{_some(unknown)}: nothing says what kind of frame it is; taken as light")
+    for sighting in sightings:
+        if "against" in sighting.how or "although" in sighting.how:
+            notes.append(f"{sighting.frame.path.name}: taken as {sighting.kind} by {sighting.how}")
+    calibrations = plan_calibrations(sightings, scale_darks=settings.calibrate.scale_darks)
+    groups = group_lights(calibrations.assignments, root.resolve().name, settings.first)
+    notes += _notes(frames)
+    return Plan(session, target, settings, tuple(sightings), calibrations, groups, tuple(broken), tuple(notes))
+
+
+def _open(files: Sequence[Path], target: Path, progress: Progress) -> tuple[list[Frame], list[tuple[Path, str]]]:
+    """Open all frames through the index of the run folder; without a writable one, directly."""
+    folder = target if target.exists() and os.access(target, os.W_OK) else None
+    with Index(folder / "index.sqlite" if folder else None) as index:
+        frames, broken = index.open_all(files, progress=progress.advance)
+    return list(frames), list(broken)
+
+
+def group_lights(assignments: Iterable[Assignment], session_name: str, first: int = 0) -> tuple[Group, ...]:
+    """Lights by target, filter, exposure and geometry; nothing is ever mixed. Frames in order of time, then name."""
+    groups: list[list[Assignment]] = []
+    for assignment in sorted(assignments, key=_when):
+        for group in groups:
+            if _together(group[0].light, assignment.light):
+                group.append(assignment)
+                break
+        else:
+            groups.append([assignment])
+    named: list[Group] = []
+    taken: Counter[str] = Counter()
+    for group in sorted(groups, key=lambda g: (slug(g[0].light.meta.target), g[0].light.meta.filter or "", -len(g))):
+        meta = group[0].light.meta
+        target = meta.target or session_name
+        parts = [slug(target) or "target", slug(meta.filter) or "nofilter", exposure_words(meta.exposure)]
+        name = "_".join(parts)
+        taken[name] += 1
+        if taken[name] > 1:
+            _, height, width = group[0].light.shape
+            name += f"_{width}x{height}"
+            taken[name] += 1
+            if taken[name] > 1:
+                name += f"_{taken[name]}"
+        kept = group[:first] if first else group
+        named.append(Group(target, meta.filter, meta.exposure, tuple(kept), name))
+    return tuple(named)
+
+
+def _when(assignment: Assignment) -> tuple[float, str]:
+    start = assignment.light.meta.start
+    return (start.timestamp() if start else 0.0, str(assignment.light.path))
+
+
+def _together(a: Frame, b: Frame) -> bool:
+    return (
+        a.shape == b.shape
+        and a.meta.cfa == b.meta.cfa
+        and a.meta.binning == b.meta.binning
+        and (a.meta.target or "").casefold() == (b.meta.target or "").casefold()
+        and (a.meta.filter or "").casefold() == (b.meta.filter or "").casefold()
+        and (a.meta.camera or "") == (b.meta.camera or "")
+        and same_exposure(a.meta.exposure, b.meta.exposure)
+    )
+
+
+def _notes(frames: Sequence[Frame]) -> list[str]:
+    """What was odd in the files, each kind of remark once."""
+    by_text: dict[str, list[Frame]] = {}
+    for frame in frames:
+        for note in frame.meta.notes:
+            by_text.setdefault(note, []).append(frame)
+    return [f"{_some(group)}: {text}" for text, group in by_text.items()]
+
+
+def _some(frames: Sequence[Frame]) -> str:
+    first = frames[0].path.name
+    return first if len(frames) == 1 else f"{first} and {len(frames) - 1} more"
+
+
+def describe_plan(plan: Plan) -> str:
+    """The plan as text: what is what, which master each light gets and why, what is missing."""
+    lines = [f"Session {plan.session}: {len(plan.sightings)} frames"]
+    how: dict[tuple[str, str], int] = Counter((s.kind.value, s.how) for s in plan.sightings)
+    for (kind, reason), number in sorted(how.items()):
+        lines.append(f"  {number:5d} {kind:<10s} by {reason}")
+    if plan.broken:
+        lines.append(f"Set aside, cannot be read ({len(plan.broken)}):")
+        lines += [f"  {reason}" for _, reason in plan.broken]
+    if plan.calibrations.masters:
+        lines.append("Masters:")
+        for master in plan.calibrations.masters:
+            under = f", minus {master.subtract.name}" if master.subtract else ""
+            kind = "ready" if master.ready else f"{len(master.frames)} frames"
+            lines.append(f"  {master.name}: {kind}{under}")
+            lines += [f"      {note}" for note in master.notes]
+    for group in plan.groups:
+        lines.append(f"Stack {group.name}: {len(group.assignments)} lights, {_what(group.like)}")
+        for reasons, names in _by_reasons(group.assignments):
+            lines.append(f"  {_names(names)}")
+            lines += [f"      {reason}" for reason in reasons]
+    lines += missing_words(plan)
+    if plan.notes:
+        lines.append("Notes:")
+        lines += [f"  {note}" for note in plan.notes]
+    if not plan.groups:
+        lines.append("No lights: the masters will be made, and nothing stacked.")
+    lines.append(f"Products: about {plan.disk_bytes / 1e6:.0f} MB in {plan.output}")
+    return "\n".join(lines)
+
+
+def _what(frame: Frame) -> str:
+    channels, height, width = frame.shape
+    kind = f"{frame.meta.cfa} mosaic" if frame.meta.cfa else "mono" if channels == 1 else f"{channels} channels"
+    return f"{width} x {height} px, {kind}"
+
+
+def _by_reasons(assignments: Sequence[Assignment]) -> list[tuple[tuple[str, ...], list[str]]]:
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for assignment in assignments:
+        groups.setdefault(assignment.reasons, []).append(assignment.light.path.name)
+    return list(groups.items())
+
+
+def _names(names: Sequence[str]) -> str:
+    return ", ".join(names) if len(names) <= 3 else f"{names[0]} ... {names[-1]} ({len(names)} lights)"
+
+
+def missing_words(plan: Plan) -> list[str]:
+    """Lights without dark, bias or flat, counted and named."""
+    darkless, biasless, flatless = [], [], []
+    for assignment in plan.calibrations.assignments:
+        done = assignment.light.meta.calibrated
+        name = assignment.light.path.name
+        if assignment.dark is None and "dark" not in done:
+            darkless.append(name)
+            if assignment.bias is None and "bias" not in done:
+                biasless.append(name)
+        if assignment.flat is None and "flat" not in done:
+            flatless.append(name)
+    lines = []
+    for word, names, cure in (
+        ("Darkless", darkless, "take darks of the same exposure, temperature and gain"),
+        ("Biasless (neither dark nor bias)", biasless, "take bias frames or darks"),
+        ("Flatless", flatless, "take flats with the same filter and focus"),
+    ):
+        if names:
+            lines.append(f"{word}: {_names(names)}; {cure}")
+    return lines
+
+
+def kinds_of(plan: Plan) -> dict[Path, str]:
+    """Kind of each frame by path."""
+    return {s.frame.path: s.kind.value for s in plan.sightings if s.kind != Kind.UNKNOWN}

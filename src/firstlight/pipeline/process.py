@@ -1,0 +1,197 @@
+"""A whole session: plan, masters, measure, register, select, integrate, products."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from firstlight.errors import FrameError
+from firstlight.io.scratch import Scratch
+from firstlight.library.build import Master
+from firstlight.pipeline import products
+from firstlight.pipeline.calibration import compile_all
+from firstlight.pipeline.executors import memory_budget, ordered, thread_count, thread_pool
+from firstlight.pipeline.group import GroupResult, prepare_group, stack_group
+from firstlight.pipeline.masters import MasterShelf
+from firstlight.pipeline.measure import Light, measure_light
+from firstlight.pipeline.plan import Group, Plan, plan
+from firstlight.pipeline.progress import Clock, Progress
+from firstlight.pipeline.record import Record, previous_record
+from firstlight.pipeline.register import choose_reference
+from firstlight.pipeline.settings import Settings
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run made."""
+
+    plan: Plan
+    output: Path
+    stacks: tuple[GroupResult, ...] = ()
+    masters: tuple[Master, ...] = ()
+    set_aside: dict[str, str] = field(default_factory=dict)
+    """File to reason."""
+    unchanged: bool = False
+    """Nothing had changed since the last run; its products stand."""
+    record: dict[str, Any] = field(default_factory=dict)
+    """What ``run.json`` holds."""
+
+
+def process(
+    session: str | Path,
+    settings: Settings | None = None,
+    *,
+    output: str | Path | None = None,
+    progress: Progress | None = None,
+    again: bool = False,
+) -> Result:
+    """Process a session: from raw frames to masters, one stack per target, filter and exposure, pictures and reports.
+
+    Parameters
+    ----------
+    session : path
+        A folder of raw frames. They are only read.
+    settings : Settings, optional
+    output : path, optional
+        Default ``session/firstlight``.
+    progress : Progress, optional
+    again : bool
+        Do the work even if nothing has changed since the last run.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    InputError
+        Nothing to work on, or no room on the disk; nothing has been written then.
+
+    Notes
+    -----
+    A frame that cannot be used is set aside with its reason and the run goes on. The bytes of the stacks do not depend
+    on ``settings.threads`` or ``settings.memory``.
+    """
+    settings = settings or Settings()
+    clock = Clock(progress or Progress())
+    target = Path(output) if output is not None else _default_output(Path(session))
+    with clock.stage("plan"):
+        todo = plan(session, settings, output=target, progress=clock.progress)
+        earlier = previous_record(target)
+        record = Record.of(todo)
+        if earlier and not again and earlier.is_complete_for(record, target):
+            return Result(todo, target, unchanged=True, record=earlier.content)
+    products.check_room(todo)
+    target.mkdir(parents=True, exist_ok=True)
+    workers = thread_count(settings.threads)
+    budget = memory_budget(settings.memory)
+    with thread_pool(settings.threads) as executor, Scratch(target) as scratch:
+        run = _Run(todo, clock, executor, workers, budget, scratch)
+        shelf = run.masters(earlier)
+        lights = run.measure(shelf)
+        results = run.stacks(lights)
+        with clock.stage("products", len(results), "stacks") as stage:
+            for result in results:
+                products.write_stack(result, todo, shelf)
+                stage.advance()
+            content = record.finished(todo, shelf, results, run.set_aside, clock)
+            products.write_tables(todo, results, run.set_aside, content)
+    return Result(todo, target, tuple(results), tuple(shelf.made), dict(run.set_aside), record=content)
+
+
+def _default_output(session: Path) -> Path:
+    from firstlight.pipeline.plan import OUTPUT
+
+    return (session if session.is_dir() else session.parent) / OUTPUT
+
+
+@dataclass(eq=False)
+class _Run:
+    """State shared by the stages of one run."""
+
+    plan: Plan
+    clock: Clock
+    executor: Executor
+    workers: int
+    budget: int
+    scratch: Scratch
+    set_aside: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.set_aside.update({str(path): reason for path, reason in self.plan.broken})
+
+    def masters(self, earlier: Any) -> MasterShelf:
+        """Build, or take from the last run, every master that a light of this session or a flat needs."""
+        shelf = MasterShelf(self.plan, earlier)
+        wanted = shelf.wanted()
+        total = sum(len(m.frames) * m.like.shape[1] for m in wanted)
+        with self.clock.stage("masters", total, "rows") as stage:
+            for master in wanted:
+                try:
+                    shelf.make(master, self.executor, self.workers, self.budget, self.scratch, stage.advance)
+                except FrameError as error:
+                    stage.say(str(error))
+                    shelf.failed[id(master)] = str(error)
+        for made in shelf.made:
+            self.set_aside.update({str(frame.path): reason for frame, reason in made.set_aside})
+        return shelf
+
+    def measure(self, shelf: MasterShelf) -> dict[Path, Light]:
+        """Look at every light once."""
+        assignments = [a for group in self.plan.groups for a in group.assignments]
+        calibrations = compile_all(assignments, shelf.get)
+        settings = self.plan.settings
+
+        def look(assignment: Any) -> tuple[Path, Light | str]:
+            path = assignment.light.path
+            try:
+                light = self.scratch.decoded(assignment.light)
+                ready = type(assignment)(**{**assignment.__dict__, "light": light})
+                key = (*assignment.key, assignment.light.shape)
+                return path, measure_light(ready, calibrations[key], settings.stars)
+            except FrameError as error:
+                return path, str(error)
+
+        lights: dict[Path, Light] = {}
+        with self.clock.stage("measure", len(assignments), "lights") as stage:
+            # Frames in flight hold their calibrated pixels: as many as there are workers, no more.
+            for path, light in ordered(self.executor, look, assignments, self.workers + 1):
+                if isinstance(light, Light):
+                    lights[path] = light
+                else:
+                    self.set_aside[str(path)] = light
+                stage.advance()
+        return lights
+
+    def stacks(self, lights: dict[Path, Light]) -> list[GroupResult]:
+        """Register, select and integrate every group, the groups of one target and geometry onto one reference."""
+        results: list[GroupResult] = []
+        for groups in self._fields():
+            present = {g.name: [lights[a.light.path] for a in g.assignments if a.light.path in lights] for g in groups}
+            largest = max(groups, key=lambda g: (len(present[g.name]), g.name))
+            if not present[largest.name]:
+                continue
+            common = choose_reference(present[largest.name], self.plan.settings)
+            for group in groups:
+                members = present[group.name]
+                if not members:
+                    continue
+                prepared = prepare_group(
+                    group, members, common, self.plan.settings, self.clock, self.executor, self.workers
+                )
+                self.set_aside.update(prepared.set_aside)
+                if prepared.placed:
+                    results.append(
+                        stack_group(prepared, self.plan.settings, self.clock, self.executor, self.workers, self.budget)
+                    )
+        return results
+
+    def _fields(self) -> list[list[Group]]:
+        """Groups that show the same target with the same geometry."""
+        fields: dict[tuple[Any, ...], list[Group]] = {}
+        for group in self.plan.groups:
+            key = (group.target.casefold(), group.like.shape, group.like.meta.camera, group.like.meta.cfa)
+            fields.setdefault(key, []).append(group)
+        return list(fields.values())

@@ -1,0 +1,174 @@
+"""What a run leaves on disk: stacks, pictures, ``frames.csv``, ``run.json``."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from firstlight.errors import InputError
+from firstlight.io.atomic import atomic_path
+from firstlight.io.write import write, write_picture
+from firstlight.model.image import Image
+from firstlight.ops.spec import parse_step
+from firstlight.pipeline.group import GroupResult, matrix_of
+from firstlight.pipeline.masters import MasterShelf
+from firstlight.pipeline.plan import Plan
+from firstlight.pipeline.record import RUN_FILE
+
+COLUMNS = (
+    "file", "kind", "target", "filter", "exposure", "accepted", "reason", "weight", "stars", "fwhm", "eccentricity",
+    "background", "noise", "snr", "m00", "m01", "m02", "m10", "m11", "m12", "rejected", "stack",
+)  # fmt: skip
+
+
+def check_room(plan: Plan) -> None:
+    """Refuse, before anything is written, a run whose products would not fit on the disk."""
+    folder = plan.output
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    if free < plan.disk_bytes:
+        raise InputError(
+            f"{plan.output}: {free / 1e6:.0f} MB free; the products need about {plan.disk_bytes / 1e6:.0f} MB; "
+            f"make room, or choose another folder with --output"
+        )
+
+
+def write_stack(result: GroupResult, plan: Plan, shelf: MasterShelf) -> None:
+    """The FITS file of a stack and its pictures; their paths are added to ``result.files``."""
+    path = plan.output / "stacks" / f"{result.name}.fits"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rejection = (
+        (result.stacked.rejected_low, result.stacked.rejected_high) if plan.settings.output.rejection_maps else None
+    )
+    write(
+        path,
+        result.image,
+        coverage=result.stacked.coverage,
+        rejection=rejection,
+        provenance={**result.summary(), "inputs": _inputs(result), "masters": _masters(result, shelf),
+                    "settings": plan.settings.model_dump()},
+    )  # fmt: skip
+    result.files.append(path)
+    if plan.settings.output.pictures:
+        picture = make_picture(result.image, plan.settings.output.picture_steps)
+        folder = plan.output / "pictures"
+        folder.mkdir(parents=True, exist_ok=True)
+        for suffix, bits in ((".png", 8), (".tif", 16)):
+            target = folder / f"{result.name}{suffix}"
+            write_picture(target, picture.data, bottom_up=picture.meta.bottom_up, bits=bits)
+            result.files.append(target)
+
+
+def make_picture(image: Image, steps: str) -> Image:
+    """Apply the picture steps; colour steps need three channels and are left out on mono images.
+
+    Pixels without data become black.
+    """
+    for text in steps.split():
+        step = parse_step(text)
+        if step.operation.family == "color" and image.shape[0] == 1:
+            continue
+        image = step(image)
+    return image.replace(data=np.where(image.good, image.data, np.float32(0)))
+
+
+def _inputs(result: GroupResult) -> list[dict[str, Any]]:
+    return [
+        {
+            "file": str(c.frame.path),
+            "weight": round(c.weight, 6),
+            "scale": round(float(np.mean(c.gain)), 6),
+            "matrix": matrix_of(c.to_reference),
+            "rejected": round(float(fraction), 6),
+        }
+        for c, fraction in zip(result.engine.contributions, result.stacked.rejected_fraction)
+    ]
+
+
+def _masters(result: GroupResult, shelf: MasterShelf) -> list[str]:
+    plans = [m for p in result.prepared.placed for m in _plans(p.light.assignment)]
+    return sorted({shelf.files[id(plan)].name for plan in plans if id(plan) in shelf.files})
+
+
+def _plans(assignment: Any) -> list[Any]:
+    return [m for m in (assignment.bias, assignment.dark, assignment.flat) if m is not None]
+
+
+def write_tables(
+    plan: Plan, results: Sequence[GroupResult], set_aside: dict[str, str], content: dict[str, Any]
+) -> None:
+    """``frames.csv`` and, last of all, ``run.json``: where it stands, the run is whole."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(frame_rows(plan, results, set_aside))
+    _write_text(plan.output / "frames.csv", buffer.getvalue())
+    _write_text(plan.output / RUN_FILE, json.dumps(content, indent=1, default=str) + "\n")
+
+
+def _write_text(path: Path, text: str) -> None:
+    with atomic_path(path) as temporary:
+        Path(temporary).write_text(text)
+
+
+def frame_rows(plan: Plan, results: Sequence[GroupResult], set_aside: dict[str, str]) -> list[dict[str, Any]]:
+    """One row per frame of the session, in order of path."""
+    measured = {str(light.frame.path): light for r in results for light in r.prepared.measured}
+    placed = {
+        str(p.light.frame.path): (r, p, c, f)
+        for r in results
+        for p, c, f in zip(r.prepared.placed, r.engine.contributions, r.stacked.rejected_fraction)
+    }
+    rows = []
+    for sighting in plan.sightings:
+        meta, path = sighting.frame.meta, str(sighting.frame.path)
+        row: dict[str, Any] = {
+            "file": _relative(sighting.frame.path, plan.session),
+            "kind": sighting.kind.value,
+            "target": meta.target or "",
+            "filter": meta.filter or "",
+            "exposure": "" if meta.exposure is None else f"{meta.exposure:g}",
+            "accepted": int(path not in set_aside),
+            "reason": set_aside.get(path, ""),
+        }
+        if path in measured:
+            light = measured[path]
+            quality = light.quality
+            row |= {
+                "stars": quality.n_stars,
+                "fwhm": _digits(quality.fwhm, 3),
+                "eccentricity": _digits(quality.eccentricity, 3),
+                "background": _digits(float(light.level.mean()), 2),
+                "noise": _digits(float(light.noise.mean()), 3),
+                "snr": _digits(quality.snr, 2),
+            }
+        if path in placed:
+            result, each, contribution, fraction = placed[path]
+            row["weight"] = _digits(contribution.weight, 5)
+            row["rejected"] = _digits(float(fraction), 5)
+            row["stack"] = result.name
+            names = ("m00", "m01", "m02", "m10", "m11", "m12")
+            row |= {n: repr(v) for n, v in zip(names, matrix_of(each.registration.transform))}
+        rows.append(row)
+    for path, reason in plan.broken:
+        rows.append({"file": _relative(path, plan.session), "kind": "", "accepted": 0, "reason": reason})
+    return sorted(rows, key=lambda row: row["file"])
+
+
+def _relative(path: Path, session: Path) -> str:
+    try:
+        return str(path.relative_to(session))
+    except ValueError:
+        return path.name
+
+
+def _digits(value: float, digits: int) -> str:
+    return "" if not np.isfinite(value) else f"{value:.{digits}f}"

@@ -1,0 +1,128 @@
+"""What a run was made of and what it made: ``run.json``, and how a later run knows that nothing has changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import resource
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import firstlight
+from firstlight.io.content import content_hash
+from firstlight.io.frame import Frame
+
+if TYPE_CHECKING:
+    from firstlight.pipeline.group import GroupResult
+    from firstlight.pipeline.masters import MasterShelf
+    from firstlight.pipeline.plan import Plan
+    from firstlight.pipeline.progress import Clock
+
+RUN_FILE = "run.json"
+FORMAT = 1
+
+
+def fingerprint_of(*parts: Any) -> str:
+    """Short hash of anything JSON can hold."""
+    text = json.dumps([firstlight.__version__, *parts], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def frame_stamp(frame: Frame) -> list[Any]:
+    """Path, size and time of last change: equal stamps, equal pixels."""
+    status = _file_of(frame).stat()
+    return [str(frame.path), status.st_size, status.st_mtime_ns]
+
+
+def _file_of(frame: Frame) -> Path:
+    path = frame.path
+    return path if path.exists() else Path(str(path).partition("#")[0])
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """The record of an earlier run in the same folder."""
+
+    content: dict[str, Any]
+
+    def is_complete_for(self, record: Record, folder: Path) -> bool:
+        """Whether that run had the same inputs and settings and its products still stand."""
+        return self.content.get("fingerprint") == record.fingerprint and all(
+            (folder / name).exists() for name in self.content.get("products", [])
+        )
+
+    def has_master(self, name: str, stamp: str) -> bool:
+        return any(m["file"] == name and m["fingerprint"] == stamp for m in self.content.get("masters", []))
+
+
+def previous_record(folder: Path) -> Earlier | None:
+    """The record in a run folder, or None where there is none that can be read."""
+    try:
+        content = json.loads((folder / RUN_FILE).read_text())
+    except (OSError, ValueError):
+        return None
+    return Earlier(content) if isinstance(content, dict) and content.get("format") == FORMAT else None
+
+
+@dataclass
+class Record:
+    """The record of this run."""
+
+    fingerprint: str
+    stamps: list[list[Any]] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, plan: Plan) -> Record:
+        stamps = [frame_stamp(s.frame) for s in plan.sightings]
+        broken = [[str(path), reason] for path, reason in plan.broken]
+        chosen = plan.settings.model_dump(exclude={"threads", "memory"})
+        return cls(fingerprint_of(stamps, broken, chosen), stamps)
+
+    def finished(
+        self, plan: Plan, shelf: MasterShelf, results: Sequence[GroupResult], set_aside: dict[str, str], clock: Clock
+    ) -> dict[str, Any]:
+        """The content of ``run.json``."""
+        products = [f"masters/{path.name}" for key, path in shelf.files.items() if key not in shelf.failed]
+        for result in results:
+            products += [str(p.relative_to(plan.output)) for p in result.files]
+        with clock.stage("hash inputs"):
+            inputs = [
+                {"file": str(s.frame.path), "kind": s.kind.value, "sha256": content_hash(_file_of(s.frame))}
+                for s in plan.sightings
+            ]
+        return {
+            "format": FORMAT,
+            "program": "firstlight",
+            "version": firstlight.__version__,
+            "python": platform.python_version(),
+            "command": " ".join(sys.argv),
+            "fingerprint": self.fingerprint,
+            "session": str(plan.session),
+            "settings": plan.settings.model_dump(),
+            "inputs": inputs,
+            "masters": [
+                {
+                    "file": shelf.files[id(m.plan)].name,
+                    "fingerprint": shelf.fingerprints[id(m.plan)],
+                    "frames": len(m.plan.frames),
+                    "notes": [*m.plan.notes, *m.notes],
+                }
+                for m in shelf.made
+            ],
+            "stacks": [result.summary() for result in results],
+            "set_aside": set_aside,
+            "notes": list(plan.notes),
+            "products": sorted(products),
+            "timings": clock.timings,
+            "peak_memory_bytes": peak_memory(),
+        }
+
+
+def peak_memory() -> int:
+    """Largest resident memory of this process so far, bytes."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -1,0 +1,138 @@
+"""Bring the lights of a group onto one reference frame, and find how bright each is against it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from firstlight.errors import FrameError
+from firstlight.model.registration import Registration, Transform
+from firstlight.ops.align.match import match_stars
+from firstlight.pipeline.measure import Light
+from firstlight.pipeline.settings import Settings
+
+FEWEST_RATIOS = 5
+"""Stars needed for a flux ratio."""
+RATIO_SNR = 15.0
+PAIR_DISTANCE = 2.0
+"""px between matched stars."""
+FAR_SHIFT = 0.15
+"""Shifts beyond this share of the field are worth a word."""
+
+
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """A light that was registered."""
+
+    light: Light
+    registration: Registration
+    flux_ratio: float
+    """Flux of the reference over that of this frame for the same stars: its scale factor."""
+    notes: tuple[str, ...] = ()
+
+
+def score(light: Light) -> float:
+    """How well a frame serves as reference: many stars, sharp, over little noise."""
+    quality = light.quality
+    if quality.n_stars == 0 or not np.isfinite(quality.fwhm):
+        return 0.0
+    return quality.n_stars / (quality.fwhm**2 * (1.0 + quality.eccentricity))
+
+
+def choose_reference(lights: Sequence[Light], settings: Settings) -> Light:
+    """The frame named in the settings, else the best by `score`; ties go to the first by name."""
+    name = settings.registration.reference
+    if name:
+        for light in lights:
+            if name in (light.name, str(light.frame.path)):
+                return light
+    return max(sorted(lights, key=lambda l: l.name), key=score)
+
+
+def place(light: Light, reference: Light, settings: Settings) -> Placed:
+    """Register one light.
+
+    Raises
+    ------
+    FrameError
+        No transform can be trusted; the message says why.
+    """
+    method = settings.registration.method
+    if light is reference:
+        registration = Registration(Transform.identity(), len(light.stars), 0.0, "reference")
+        return Placed(light, registration, 1.0)
+    if method == "none":
+        registration = Registration(Transform.identity(), 0, 0.0, "none")
+    elif method == "phase":
+        registration = _by_phase(light, reference)
+    else:
+        try:
+            registration = match_stars(light.stars, reference.stars, settings.match)
+        except FrameError as error:
+            raise FrameError(f"{light.name}: {error}") from error
+    return Placed(
+        light, registration, flux_ratio(light, reference, registration.transform), _words(light, registration)
+    )
+
+
+def _by_phase(light: Light, reference: Light) -> Registration:
+    from firstlight.ops.align.phase import phase_correlate
+
+    planes = []
+    for each in (light, reference):
+        band = each.calibration.band(each.frame, 0, each.frame.shape[1])
+        planes.append(band.data.mean(axis=0))
+    try:
+        return phase_correlate(planes[0], planes[1])
+    except FrameError as error:
+        raise FrameError(f"{light.name}: {error}") from error
+
+
+def _words(light: Light, registration: Registration) -> tuple[str, ...]:
+    _, height, width = light.frame.shape
+    centre = np.array([[width / 2, height / 2]])
+    shift = registration.transform(centre)[0] - centre[0]
+    notes = []
+    if np.hypot(*shift) > FAR_SHIFT * min(width, height):
+        notes.append(f"lies {np.hypot(*shift):.0f} px off the reference")
+    if registration.transform.is_flipped:
+        notes.append("is mirrored")
+    elif abs(abs(registration.transform.rotation) - 180) < 5:
+        notes.append("was taken on the other side of the pier")
+    return tuple(notes)
+
+
+def flux_ratio(light: Light, reference: Light, transform: Transform) -> float:
+    """Median of reference flux over frame flux of the stars both show; without enough of them, the exposures' ratio."""
+    from scipy.spatial import cKDTree
+
+    mine = light.stars.take((light.stars.saturated == 0) & (light.stars.snr >= RATIO_SNR))
+    theirs = reference.stars.take((reference.stars.saturated == 0) & (reference.stars.snr >= RATIO_SNR))
+    if len(mine) >= FEWEST_RATIOS and len(theirs) >= FEWEST_RATIOS:
+        distance, index = cKDTree(theirs.positions).query(
+            transform(mine.positions), distance_upper_bound=PAIR_DISTANCE * max(transform.scale, 1.0)
+        )
+        found = np.isfinite(distance)
+        if found.sum() >= FEWEST_RATIOS:
+            ratios = theirs.flux[index[found]] / mine.flux[found]
+            # Bright stars measure the ratio best; the weighted median shrugs off blends and variables.
+            return float(_weighted_median(ratios, np.minimum(mine.snr[found], theirs.snr[index[found]])))
+    a, b = light.frame.meta.exposure, reference.frame.meta.exposure
+    return b / a if a and b else 1.0
+
+
+def _weighted_median(values: np.ndarray, weights: np.ndarray) -> float:
+    order = np.argsort(values, kind="stable")
+    running = np.cumsum(weights[order])
+    return values[order][np.searchsorted(running, 0.5 * running[-1])]
+
+
+def dithered_by(placed: Sequence[Placed]) -> float:
+    """Median distance (px) of the frames' centres from their median: 0 where the telescope did not move."""
+    if len(placed) < 2:
+        return 0.0
+    _, height, width = placed[0].light.frame.shape
+    centres = np.array([p.registration.transform(np.array([[width / 2, height / 2]]))[0] for p in placed])
+    return float(np.median(np.hypot(*(centres - np.median(centres, axis=0)).T)))

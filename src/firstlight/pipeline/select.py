@@ -1,0 +1,50 @@
+"""Set poor frames aside, by a rule that says why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from firstlight.pipeline.measure import Light
+from firstlight.pipeline.settings import Select
+
+FEWEST = 5
+"""Groups smaller than this are not judged by their own median."""
+WORTH = 0.15
+"""A FWHM less than 15 % above the median is never a reason: in steady nights the MAD is tiny."""
+
+
+def reasons_against(lights: Sequence[Light], rule: Select) -> list[str]:
+    """For each light of a group, why it is set aside; empty where it is good."""
+    reasons = [""] * len(lights)
+    if rule.everything or len(lights) < FEWEST:
+        return reasons
+    fwhm = _column(lights, "fwhm")
+    background = np.array([light.level.mean() for light in lights])
+    noise = np.array([light.noise.mean() for light in lights])
+    stars = _column(lights, "n_stars")
+    shape = _column(lights, "eccentricity")
+    fwhm_limit = max(np.nanmedian(fwhm) + rule.fwhm * _mad(fwhm), (1 + WORTH) * np.nanmedian(fwhm))
+    sky_limit = np.median(background) + rule.background * _mad(background)
+    fewest = rule.stars / 100 * np.median(stars)
+    for i, light in enumerate(lights):
+        why = []
+        if fwhm[i] > fwhm_limit:
+            why.append(f"FWHM {fwhm[i]:.2f} px above {fwhm_limit:.2f} px")
+        if background[i] > sky_limit and noise[i] > 2 * np.median(noise):
+            why.append(f"background {background[i]:.0f} adu above {sky_limit:.0f} adu")
+        if stars[i] < fewest:
+            why.append(f"{light.quality.n_stars} stars, fewer than {fewest:.0f} ({rule.stars:g} % of the median)")
+        if shape[i] > rule.eccentricity > np.nanmedian(shape):
+            why.append(f"eccentricity {shape[i]:.2f} above {rule.eccentricity:g}")
+        reasons[i] = "; ".join(why)
+    return reasons
+
+
+def _column(lights: Sequence[Light], name: str) -> np.ndarray:
+    return np.array([getattr(light.quality, name) for light in lights], dtype=np.float64)
+
+
+def _mad(values: np.ndarray) -> float:
+    return float(1.4826 * np.nanmedian(np.abs(values - np.nanmedian(values))))

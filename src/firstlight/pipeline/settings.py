@@ -1,0 +1,93 @@
+"""Every choice of a run, in one record: the command line, recipes and Python share it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from firstlight.ops.align.match import MatchStars
+from firstlight.ops.inspect.stars import FindStars
+from firstlight.ops.registry import Params
+from firstlight.ops.stack.combine import Combine
+from firstlight.units import Percent, Sigma
+
+
+class Calibrate(Params):
+    """What is done to each light before its stars are looked for."""
+
+    scale_darks: bool = False
+    """Scale a dark of another exposure (bias taken off first) where none of the same exposure fits."""
+    debayer: Literal["bilinear", "edge", "superpixel"] = "bilinear"
+    """How colours are filled in on CFA data; ``superpixel`` halves the size."""
+
+
+class Register(Params):
+    """How frames are brought onto one another."""
+
+    method: Literal["stars", "phase", "none"] = "stars"
+    """``stars``: match star patterns; ``phase``: shift by phase correlation; ``none``: they are aligned already."""
+    reference: str = ""
+    """File name of the reference frame; empty: the best frame of the largest group of each geometry."""
+    framing: Literal["reference", "union"] = "reference"
+    """Size of the stack: that of the reference frame, or all that any frame covers."""
+    kernel: Literal["lanczos3", "bilinear", "nearest"] = "lanczos3"
+    """Interpolation."""
+    clamp: Annotated[Sigma, Field(ge=0, le=1000)] = 1.0
+    """Lanczos may dig this far (in noise sigma of the frame) below the lowest of the inner samples, no further: no dark
+    rings. 1000 switches it off."""
+
+
+class Select(Params):
+    """Which frames are good enough. Limits are robust: median and MAD of the frames of one group (at least 5)."""
+
+    fwhm: Annotated[Sigma, Field(gt=0)] = 5.0
+    """Frames with a FWHM this far above the median are set aside (and more than 15 % above it)."""
+    background: Annotated[Sigma, Field(gt=0)] = 8.0
+    """Frames with a background this far above the median are set aside (and more than doubling its noise)."""
+    stars: Annotated[Percent, Field(ge=0, le=100)] = 40.0
+    """Frames with less than this share of the median number of stars are set aside (clouds)."""
+    eccentricity: Annotated[float, Field(gt=0, le=1)] = 0.8
+    """Frames whose stars are more elongated than this are set aside, unless half of the group is."""
+    everything: bool = False
+    """Keep every frame that can be registered."""
+
+
+class Normalize(Params):
+    """How frames are brought to one level before rejection."""
+
+    mode: Literal["additive+scale", "additive", "none"] = "additive+scale"
+    """``additive``: equal backgrounds. ``+scale``: equal star fluxes too (the median ratio of the stars matched with
+    the reference; with fewer than 5 of them, the exposures)."""
+    weights: Literal["noise", "equal"] = "noise"
+    """``noise``: inverse variance of the background after scaling."""
+
+
+class Output(Params):
+    """What is written besides the stacks."""
+
+    pictures: bool = True
+    """A stretched PNG and a 16-bit TIFF of each stack."""
+    picture_steps: str = "color:neutralize stretch:midtones"
+    """Operations that make the picture, separated by blanks; colour steps are left out on mono stacks."""
+    rejection_maps: bool = False
+    """Write how many samples were rejected at each pixel, low and high."""
+
+
+class Settings(Params):
+    """All settings of `firstlight process`."""
+
+    calibrate: Calibrate = Calibrate()
+    stars: FindStars = FindStars()
+    match: MatchStars = MatchStars()
+    registration: Register = Register()
+    select: Select = Select()
+    normalize: Normalize = Normalize()
+    stack: Combine = Combine()
+    output: Output = Output()
+    threads: Annotated[int, Field(ge=0, le=1024)] = 0
+    """Worker threads; 0: one per core."""
+    memory: Annotated[int, Field(ge=0)] = 0
+    """Memory the run may use, MB; 0: half of what is free."""
+    first: Annotated[int, Field(ge=0)] = 0
+    """Use only the first N lights of each group; 0: all."""
