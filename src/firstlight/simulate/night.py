@@ -52,7 +52,7 @@ def simulate(
     workers
         Threads; None for one a core, 8 at most. The bytes written do not depend on it.
     on_frame
-        Called with the number of frames written and of all frames, from any thread.
+        Called after each frame with the number of frames written and the number of all frames.
 
     Returns
     -------

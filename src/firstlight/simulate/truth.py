@@ -64,12 +64,18 @@ class FrameTruth:
     transparency: float
     """Light of a star over that above the air."""
     sky: tuple[float, ...]
-    """Coefficients of `firstlight.simulate.scene.sky_coefficients`, e-/s/px (of a flat: the lamp); the first without
-    its share of the curvature is not the mean: see `sky_gradient`."""
+    """Coefficients of `firstlight.simulate.scene.sky_coefficients`, e-/s/px in a clear or green pixel; of a flat, those
+    of the lamp."""
     trails: tuple[Trail, ...] = ()
 
     @property
+    def sky_level(self) -> float:
+        """Mean of the sky over the frame, e-/s/px."""
+        return self.sky[0] + (self.sky[3] + self.sky[5]) / 3.0
+
+    @property
     def transform(self) -> Transform:
+        """Ideal frame (x, y) to ideal reference (x, y)."""
         return Transform(np.array(self.matrix))
 
 
