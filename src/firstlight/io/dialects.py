@@ -57,15 +57,14 @@ def _filter(value: Any) -> str | None:
     # Some one-shot-colour programs write the Bayer pattern as the filter: that is no filter.
     return (
         None
-        if word is None or word.lower() in ("no filter", "empty") or set(word) <= set("RGB") and len(word) == 4
+        if word is None or word.lower() in ("no filter", "empty") or (set(word) <= set("RGB") and len(word) == 4)
         else word
     )
 
 
-def _full_scale(value: Any) -> float | None:
-    # DATAMAX is the sensor's range by SBFITSEXT, but the brightest pixel by many others: only a full scale is believed.
-    found = convert.number(value)
-    return found if found in {float(2**bits - 1) for bits in range(8, 33)} else None
+def _full_scale(value: Any, comment: str) -> float | None:
+    # DATAMAX is the sensor's limit by its comment, but the brightest pixel of the frame to most programs.
+    return convert.positive(value) if "satur" in comment.lower() else None
 
 
 FIELDS: dict[str, tuple[Rule, ...]] = {
@@ -90,7 +89,7 @@ FIELDS: dict[str, tuple[Rule, ...]] = {
     "read_noise": _rules(convert.positive, "RDNOISE", "READNOIS", "READNOISE", "RON", "ENOISE", "RO_NOISE"),
     "saturation": (
         *_rules(convert.positive, "SATURATE", "SATLEVEL", "SATURATION", "WHTLVLS"),
-        *_rules(_full_scale, "DATAMAX"),
+        *_rules(_full_scale, "DATAMAX", with_comment=True),
     ),
     "readout_mode": _rules(convert.text, "READOUTM", "READMODE", "CONFMODE", "READOUT", "RDMODE"),
     "temperature": _rules(

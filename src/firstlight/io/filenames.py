@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ def facts(path: Path) -> Iterator[tuple[str, Any, str]]:
         yield "binning", (int(said["binning"]), int(said["binning"])), source
         yield "pier_side", {"E": "east", "W": "west"}[said["pier"].upper()], source
         try:
-            start = datetime.strptime(said["date"] + said["time"], "%Y%m%d%H%M%S").replace(tzinfo=timezone.utc)
+            start = datetime.strptime(said["date"] + said["time"], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
         except ValueError:
             return
         yield "start", start, source

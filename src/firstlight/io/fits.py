@@ -7,7 +7,6 @@ forgiven, and a file is known to be cut short before its pixels are used. astrop
 from __future__ import annotations
 
 import math
-import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from firstlight.io.cards import BLOCK, CARD, Card, Header, parse_cards
 from firstlight.io.checksum import verify
 from firstlight.io.frame import MappedSource
 from firstlight.io.packed import is_packed, unpack
+from firstlight.model.flags import Flag
 
 DTYPES = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 _MAX_HEADER = 4000 * BLOCK
@@ -254,31 +254,38 @@ class FitsSource:
         return np.where(raw == self.blank, np.float32(np.nan), raw.astype(np.float32))
 
     def check(self) -> None:
-        source = _Bytes(self.path)
-        cards, _ = read_header(source, self.header_start)
-        verify(
-            self.path.name,
-            Header(cards),
-            lambda: source.read(self.header_start, self.offset - self.header_start),
-            lambda: source.read(self.offset, -(-self.size // BLOCK) * BLOCK),
-        )
+        content = _Bytes(self.path)
+        header = content.read(self.header_start, self.offset - self.header_start)
+        if b"DATASUM" in header:
+            verify(
+                self.path.name,
+                Header(parse_cards(header)),
+                header,
+                content.read(self.offset, -(-self.size // BLOCK) * BLOCK),
+            )
 
     def planes(self) -> tuple[np.ndarray | None, np.ndarray | None]:
-        flags = None if self.flags_index is None else self._decode(self.flags_index)
+        flags = None if self.flags_index is None else self._flags(self.flags_index)
         variance = None if self.variance_index is None else self._decode(self.variance_index)
-        if flags is not None:
-            from firstlight.model.flags import FLAG_NAMES, Flag
-
-            with open(self.path, "rb"):
-                named = self._has_named_bits()
-            # Bits of another program mean something else: any of them only says that the pixel is not to be used.
-            flags = flags.astype(np.uint16) if named else np.where(flags != 0, np.uint16(Flag.NO_DATA), np.uint16(0))
-            del FLAG_NAMES
         return flags, None if variance is None else np.asarray(variance, np.float32)
 
-    def _has_named_bits(self) -> bool:
-        units = scan(_Bytes(self.path))
-        return "FLAG1" in units[self.flags_index or 0].header
+    def _flags(self, index: int) -> np.ndarray:
+        """Bits by their names; of another program's bits, any one says that the pixel is not to be used."""
+        bits = np.asarray(self._decode(index)).astype(np.int64)
+        header = scan(_Bytes(self.path))[index].header
+        named = {
+            bit: Flag[name]
+            for bit in (1 << n for n in range(16))
+            if (name := header.get(f"FLAG{bit}")) in Flag.__members__
+        }
+        if not named:
+            return np.where(bits != 0, np.uint16(Flag.NO_DATA), np.uint16(0))
+        if all(int(flag) == bit for bit, flag in named.items()):
+            return bits.astype(np.uint16)
+        flags = np.zeros(bits.shape, np.uint16)
+        for bit, flag in named.items():
+            flags |= np.where(bits & bit, np.uint16(flag), np.uint16(0))
+        return flags
 
     def _unpacked(self) -> np.ndarray:
         channels, height, width = self.shape
@@ -316,7 +323,3 @@ def open_bytes(path: Path) -> _Bytes:
         raise FrameError(
             f"{path.name}: cannot be read: {error.strerror or error}; look at the file's permissions"
         ) from error
-
-
-def size_of(path: Path) -> int:
-    return os.stat(path).st_size

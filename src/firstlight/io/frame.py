@@ -112,7 +112,7 @@ class MappedSource:
     """The file holds (height, width, channels)."""
 
     def rows(self, top: int, bottom: int) -> np.ndarray:
-        channels, height, width = self.shape
+        channels, _height, width = self.shape
         dtype = np.dtype(self.dtype)
         if self.interleaved or channels == 1:
             # Only the rows themselves are mapped: less address space, fewer page tables.

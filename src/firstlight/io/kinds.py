@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 
@@ -88,7 +89,7 @@ def kind_of_words(text: str, *, in_header: bool = False) -> Kind | None:
         if _NAMES_OF_SKY.intersection(words):
             return None
         words = [word for word in words if word not in _ONLY_IN_HEADERS]
-    joined = [a + b for a, b in zip(words, words[1:])]
+    joined = [a + b for a, b in itertools.pairwise(words)]
     for word in joined:
         if word in _WORDS and _WORDS[word] is Kind.DARK_FLAT:
             return Kind.DARK_FLAT

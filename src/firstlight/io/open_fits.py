@@ -100,7 +100,7 @@ def _unit(header: Header) -> tuple[PixelUnit, State]:
     unit = PixelUnit.ADU
     if word in ("electron", "electrons", "e-", "e"):
         unit = PixelUnit.ELECTRON
-    elif word in ("normalised", "normalized"):
+    elif str(header.get("PIXUNIT", "")).strip().lower() == "normalised":
         unit = PixelUnit.NORMALISED
     stretched = str(header.get("STATE", "")).strip().lower() == "stretched"
     return unit, State.STRETCHED if stretched else State.LINEAR

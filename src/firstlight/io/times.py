@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from firstlight.io.cards import Header
 from firstlight.io.convert import number
 from firstlight.model.meta import J2000
 
-UTC = timezone.utc
+UTC = UTC
 _DATE = re.compile(r"\s*(\d{4})[-/:](\d{1,2})[-/:](\d{1,2})(.*)$")
 _OLD_DATE = re.compile(r"\s*(\d{1,2})/(\d{1,2})/(\d{2})\s*$")
 _CLOCK = re.compile(

@@ -1,0 +1,149 @@
+"""FITS files from cards and arrays, with checksums; no library between the pixels and the disk."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from firstlight.io.atomic import atomic_path
+from firstlight.io.cards import BLOCK, CARD, Card
+from firstlight.io.checksum import encode, ones_sum
+
+_BITPIX = {"u1": 8, "i2": 16, "i4": 32, "i8": 64, "f4": -32, "f8": -64}
+_UNSIGNED = {"u2": (np.uint16(0x8000), "i2", 2**15), "u4": (np.uint32(0x80000000), "i4", 2**31)}
+
+
+def format_card(keyword: str, value: Any, comment: str = "") -> str:
+    """One card as text of 80 characters, or of several times 80 where a long string needs CONTINUE.
+
+    >>> format_card("EXPTIME", 30.0, "[s] exposure").rstrip()
+    'EXPTIME =                 30.0 / [s] exposure'
+    """
+    if keyword in ("HISTORY", "COMMENT", ""):
+        lines = _ascii(value) or " "
+        return "".join(f"{keyword:8}{lines[i : i + 72]:72}" for i in range(0, len(lines), 72))
+    head = f"{keyword:8}= " if len(keyword) <= 8 and " " not in keyword else f"HIERARCH {keyword} = "
+    if isinstance(value, str):
+        return _string_cards(head, _ascii(value).replace("'", "''"), _ascii(comment))
+    if head.startswith("HIERARCH"):
+        return f"{head}{_plain(value)}{' / ' + _ascii(comment) if comment else ''}"[:CARD].ljust(CARD)
+    return f"{head}{_plain(value):>20}{' / ' + _ascii(comment) if comment else ''}"[:CARD].ljust(CARD)
+
+
+def _ascii(text: Any) -> str:
+    clean = str(text).replace("\n", " ").replace("\t", " ").encode("ascii", "replace").decode("ascii")
+    return "".join(c if " " <= c <= "~" else " " for c in clean)
+
+
+def _plain(value: Any) -> str:
+    value = value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, bool):
+        return "T" if value else "F"
+    if isinstance(value, float):
+        text = repr(value).upper()
+        return text if "." in text or "E" not in text else text.replace("E", ".0E")
+    return "" if value is None else str(value)
+
+
+def _string_cards(head: str, text: str, comment: str) -> str:
+    whole = f"{head}'{text:8}'"
+    if len(whole) <= CARD:
+        return f"{whole:30}{' / ' + comment if comment else ''}"[:CARD].ljust(CARD)
+    cards = []
+    room = CARD - len(head) - 3
+    while text:
+        part = text[:room]
+        # A doubled quote must not be cut in two.
+        if (len(part) - len(part.rstrip("'"))) % 2:
+            part = part[:-1]
+        text = text[len(part) :]
+        cards.append(f"{head}'{part}{'&' if text else ''}'".ljust(CARD))
+        head, room = "CONTINUE  ", CARD - 13
+    return "".join(cards)
+
+
+def is_writable(value: Any) -> bool:
+    """Can FITS hold this value in a card?"""
+    value = value.item() if isinstance(value, np.generic) else value
+    return isinstance(value, (str, bool, int)) or (isinstance(value, float) and math.isfinite(value)) or value is None
+
+
+class Unit:
+    """One header and its data, ready to be written. ``data`` is any numeric array, or bytes for a table."""
+
+    def __init__(self, cards: Sequence[Card], data: np.ndarray | bytes | None, *, table: bool = False) -> None:
+        self.cards, self.data, self.table = cards, data, table
+
+    def parts(self, first: bool, checksum: bool) -> tuple[bytes, np.ndarray | bytes]:
+        cards: list[Card] = []
+        data: np.ndarray | bytes = b""
+        if self.table:
+            data = self.data  # type: ignore[assignment]
+            cards.append(("XTENSION", "BINTABLE", "binary table"))
+            cards += [("BITPIX", 8, ""), ("NAXIS", 2, ""), ("NAXIS1", len(data), ""), ("NAXIS2", 1, "")]
+            cards += [("PCOUNT", 0, ""), ("GCOUNT", 1, ""), ("TFIELDS", 1, "")]
+        else:
+            data, image_cards = _as_fits(self.data)  # type: ignore[arg-type]
+            cards.append(("SIMPLE", True, "FITS standard 4.0") if first else ("XTENSION", "IMAGE", "image extension"))
+            cards += image_cards[: 2 + data.ndim]
+            cards += [("EXTEND", True, "")] if first else [("PCOUNT", 0, ""), ("GCOUNT", 1, "")]
+            cards += image_cards[2 + data.ndim :]
+        cards += [card for card in self.cards if is_writable(card[1])]
+        if not checksum:
+            return _header_bytes(cards), data
+        total = ones_sum(data)
+        cards.append(("CHECKSUM", "0" * 16, "of header and data"))
+        cards.append(("DATASUM", str(total), "of the data"))
+        header = _header_bytes(cards)
+        word = encode(~ones_sum(header, total) & 0xFFFFFFFF)
+        return header.replace(b"'" + b"0" * 16 + b"'", b"'" + word.encode() + b"'", 1), data
+
+    def write(self, file: BinaryIO, first: bool, checksum: bool = True) -> None:
+        header, data = self.parts(first, checksum)
+        file.write(header)
+        size = data.nbytes if isinstance(data, np.ndarray) else len(data)
+        file.write(data.data if isinstance(data, np.ndarray) else data)
+        file.write(b"\0" * (-size % BLOCK))
+
+
+def _as_fits(data: np.ndarray) -> tuple[np.ndarray, list[Card]]:
+    """Big-endian array and its structural cards; unsigned integers by the BZERO convention."""
+    kind = data.dtype.str[1:]
+    scaling: list[Card] = []
+    if kind in _UNSIGNED:
+        bit, signed, zero = _UNSIGNED[kind]
+        out = np.empty(data.shape, f">{kind}")
+        np.bitwise_xor(data, bit, out=out)
+        data, kind = out.view(f">{signed}"), signed
+        scaling = [("BZERO", zero, "unsigned integers"), ("BSCALE", 1, "")]
+    data = np.ascontiguousarray(data, dtype=">" + kind if kind != "u1" else "u1")
+    cards: list[Card] = [("BITPIX", _BITPIX[kind], ""), ("NAXIS", data.ndim, "")]
+    cards += [(f"NAXIS{i + 1}", size, "") for i, size in enumerate(data.shape[::-1])]
+    return data, cards + scaling
+
+
+def _header_bytes(cards: Iterable[Card]) -> bytes:
+    text = "".join(format_card(*card) for card in cards) + "END".ljust(CARD)
+    return text.ljust(-(-len(text) // BLOCK) * BLOCK).encode("ascii")
+
+
+def write_units(path: Path, units: Sequence[Unit], checksum: bool = True) -> None:
+    """Write a FITS file whole or not at all."""
+    with atomic_path(path) as temporary, open(temporary, "wb") as file:
+        for index, unit in enumerate(units):
+            unit.write(file, index == 0, checksum)
+
+
+def write_raw_fits(path: Path, pixels: np.ndarray, cards: Sequence[Card] = ()) -> None:
+    """A plain FITS frame as a camera program writes it: unsigned 16 bit, no checksum.
+
+    Parameters
+    ----------
+    pixels : uint16, (y, x)
+    cards : (keyword, value, comment), as they shall stand in the header.
+    """
+    write_units(Path(path), [Unit(cards, np.asarray(pixels, np.uint16))], checksum=False)

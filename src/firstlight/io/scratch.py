@@ -1,0 +1,80 @@
+"""Frames that must be decoded whole are decoded once, into a scratch file, so that rows are cheap to read again."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from firstlight.io.atomic import atomic_path
+from firstlight.io.frame import Frame, MappedSource, Source
+
+
+class Scratch:
+    """A folder for scratch files, removed with all it holds when the block ends.
+
+    >>> with Scratch() as folder:
+    ...     folder.is_dir()
+    True
+    >>> folder.exists()
+    False
+    """
+
+    def __init__(self, parent: Path | None = None) -> None:
+        self._parent = parent
+
+    def __enter__(self) -> Path:
+        if self._parent is not None:
+            self._parent.mkdir(parents=True, exist_ok=True)
+        self.folder = Path(tempfile.mkdtemp(prefix=".scratch-", dir=self._parent))
+        return self.folder
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class DecodedSource:
+    """Pixels in a scratch file; all else comes from where they were decoded."""
+
+    pixels: MappedSource
+    origin: Source
+
+    def rows(self, top: int, bottom: int) -> np.ndarray:
+        return self.pixels.rows(top, bottom)
+
+    def check(self) -> None:
+        self.origin.check()
+
+    def planes(self) -> tuple[np.ndarray | None, np.ndarray | None]:
+        return self.origin.planes()
+
+
+def decoded(frame: Frame, folder: Path) -> Frame:
+    """The same frame with cheap rows: itself where they are already, else a copy whose pixels lie in the folder.
+
+    Pixels keep their own type and scaling. The caller owns the folder (`Scratch`).
+
+    Raises
+    ------
+    FrameError
+        The pixels cannot be decoded.
+    InputError
+        The scratch folder's disk is full.
+    """
+    if frame.seekable:
+        return frame
+    raw = np.ascontiguousarray(frame.rows(0, frame.shape[1]))
+    handle = tempfile.NamedTemporaryFile(dir=folder, prefix=f"{frame.path.stem[:40]}.", suffix=".raw", delete=False)
+    handle.close()
+    path = Path(handle.name)
+    with atomic_path(path) as temporary:
+        raw.tofile(temporary)
+    pixels = MappedSource(path, 0, raw.dtype.str, frame.shape)
+    return frame.replace(source=DecodedSource(pixels, frame.source), seekable=True, dtype=raw.dtype)

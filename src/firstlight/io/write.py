@@ -1,0 +1,136 @@
+"""Write images: FITS products with all that is known of them, and pictures for the eye."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from firstlight.errors import InputError
+from firstlight.io.cards import Card
+from firstlight.io.fits_writer import Unit, write_units
+from firstlight.io.product_header import product_cards
+from firstlight.model.flags import FLAG_NAMES
+from firstlight.model.image import Image, PixelUnit, State
+
+FORMAT_VERSION = 1
+"""Layout of the products; goes up when an older reader could misread one."""
+_FITS = (".fits", ".fit", ".fts")
+_PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
+
+
+def write(
+    path: str | os.PathLike[str],
+    image: Image,
+    *,
+    coverage: np.ndarray | None = None,
+    rejection: np.ndarray | None = None,
+    provenance: Mapping[str, Any] | None = None,
+    overwrite: bool = True,
+) -> Path:
+    """Write an image; the suffix says the format.
+
+    FITS (.fits, .fit, .fts) keeps everything: the pixels in the primary HDU (SCI, float32), the extensions VAR, DQ (bits
+    named in its header), COVERAGE and REJECTION where given, PROVENANCE (JSON), checksums in each. PNG, JPEG and 8- or
+    16-bit TIFF hold a stretched image in 0..1; a linear image goes into .tif as float32.
+
+    Parameters
+    ----------
+    coverage, rejection : array (y, x) or (channel, y, x), optional
+        Frames that took part in each pixel; frames rejected there.
+    provenance : mapping, optional
+        Anything JSON can hold.
+    overwrite : bool
+        False refuses to replace a file.
+
+    Returns
+    -------
+    Path
+        Where it was written.
+
+    Raises
+    ------
+    InputError
+        Unknown suffix, a linear image for PNG or JPEG, a file in the way, a full disk.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if path.exists() and not overwrite:
+        raise InputError(f"{path}: exists already; give another name, or allow it to be replaced")
+    if suffix in _PICTURES:
+        _write_as_picture(path, image)
+    elif suffix in _FITS:
+        write_units(path, _units(image, coverage, rejection, provenance))
+    else:
+        allowed = ", ".join((*_FITS, *_PICTURES))
+        raise InputError(f"{path}: the suffix is '{path.suffix}'; {allowed} are allowed; choose one of them")
+    return path
+
+
+def _units(
+    image: Image, coverage: np.ndarray | None, rejection: np.ndarray | None, provenance: Mapping[str, Any] | None
+) -> list[Unit]:
+    units = [Unit([("EXTNAME", "SCI", "the image itself"), *product_cards(image, FORMAT_VERSION)], _flat(image.data))]
+    if image.variance is not None:
+        unit = "" if image.unit is PixelUnit.NORMALISED else f"{image.unit}**2"
+        cards: list[Card] = [("EXTNAME", "VAR", "variance of each pixel")] + ([("BUNIT", unit, "")] if unit else [])
+        units.append(Unit(cards, _flat(image.variance)))
+    bits: list[Card] = [(f"FLAG{bit}", name, f"bit {bit.bit_length() - 1}") for bit, name in FLAG_NAMES.items()]
+    units.append(Unit([("EXTNAME", "DQ", "what is known of each pixel, bits OR-ed"), *bits], _flat(image.flags)))
+    for name, plane, comment in (
+        ("COVERAGE", coverage, "frames (or weight) in each pixel"),
+        ("REJECTION", rejection, "frames rejected in each pixel"),
+    ):
+        if plane is not None:
+            units.append(Unit([("EXTNAME", name, comment)], _flat(_writable(plane))))
+    if provenance is not None:
+        text = json.dumps(provenance, sort_keys=True, default=str, ensure_ascii=True).encode("ascii")
+        cards = [
+            ("TTYPE1", "json", ""),
+            ("TFORM1", f"{len(text)}A", ""),
+            ("EXTNAME", "PROVENANCE", "how this was made"),
+        ]
+        units.append(Unit(cards, text, table=True))
+    return units
+
+
+def _flat(data: np.ndarray) -> np.ndarray:
+    """A single channel as a plane: ds9 and others show a cube of one slice with a slider."""
+    return data[0] if data.ndim == 3 and data.shape[0] == 1 else data
+
+
+def _writable(plane: np.ndarray) -> np.ndarray:
+    plane = np.asarray(plane)
+    if plane.dtype.kind == "b" or plane.dtype.itemsize == 1:
+        return plane.astype(np.uint8)
+    return plane.astype(np.float32) if plane.dtype.kind == "f" else plane
+
+
+def _write_as_picture(path: Path, image: Image) -> None:
+    from firstlight.io.pictures import write_float_tiff, write_picture
+
+    is_tiff = path.suffix.lower() in (".tif", ".tiff")
+    if image.state is State.LINEAR:
+        if not is_tiff:
+            raise InputError(
+                f"{path}: the image is linear and would look black in this format; stretch it first (for example "
+                "stretch:midtones), or write .fits or .tif, which keep linear values"
+            )
+        write_float_tiff(path, image)
+        return
+    write_picture(path, image.data, bottom_up=image.meta.bottom_up, bits=16 if is_tiff else 8, image=image)
+
+
+def read_provenance(path: str | os.PathLike[str]) -> dict[str, Any] | None:
+    """The provenance a product carries, or None."""
+    from firstlight.io.fits import open_bytes, scan
+
+    content = open_bytes(Path(path))
+    for unit in scan(content):
+        if unit.name == "PROVENANCE":
+            return json.loads(content.read(unit.data_start, unit.data_size))
+    return None
