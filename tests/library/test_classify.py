@@ -1,0 +1,37 @@
+import numpy as np
+
+from firstlight.library.classify import classify
+from firstlight.model.meta import Kind
+from memory_frame import memory_frame
+
+
+def flat_pixels():
+    yy, xx = np.mgrid[:64, :64]
+    shade = 20000 * (1 - 0.1 * ((xx - 32) ** 2 + (yy - 32) ** 2) / 2048)
+    return np.random.default_rng(0).poisson(shade).astype(np.uint16)
+
+
+def test_a_flat_typed_as_light_is_recognised_by_name_and_pixels():
+    frame = memory_frame("flat-expos23s-Neg5-Vis.00000000.FIT", flat_pixels(), saturation=65535.0)
+    seen = classify(frame)
+    assert seen.kind == Kind.FLAT
+    assert seen.frame.meta.kind == Kind.FLAT
+    assert "name and pixels" in seen.how
+
+
+def test_a_light_with_flat_in_its_name_stays_a_light():
+    sky = np.full((64, 64), 400, np.uint16)
+    sky[::9, ::7] = 30000
+    seen = classify(memory_frame("Flatiron_nebula_flat.fits", sky, saturation=65535.0))
+    assert seen.kind == Kind.LIGHT
+
+
+def test_names_that_merely_contain_the_word_are_no_hint():
+    assert classify(memory_frame("NGC_Darkness_001.fits", flat_pixels(), saturation=65535.0)).how == "IMAGETYP"
+    assert classify(memory_frame("inflated.fits", flat_pixels(), saturation=65535.0)).kind == Kind.LIGHT
+
+
+def test_a_frame_that_says_nothing_is_a_light_and_that_is_said():
+    seen = classify(memory_frame("img.fits", kind=Kind.UNKNOWN, sources={}))
+    assert seen.kind == Kind.LIGHT
+    assert seen.how == "nothing says what it is: taken as a light"
