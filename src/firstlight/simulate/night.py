@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from firstlight.errors import InputError
+from firstlight.io.fits_writer import write_raw_fits
 from firstlight.kernels import scene as kernels
 from firstlight.simulate.detector import Detector, make_detector
 from firstlight.simulate.field import NEBULA_STEP, Field, Nebula, invent_field, invent_nebula, passbands
@@ -20,7 +21,6 @@ from firstlight.simulate.headers import cards_of
 from firstlight.simulate.scene import MONO, cosmic_rays, render_stars, trail
 from firstlight.simulate.settings import PRESETS, Camera, Night, Sky, Telescope, preset
 from firstlight.simulate.shots import DETECTOR, FIELD, FOLDERS, NEBULA, NOISE, RAYS, generator, plan_shots
-from firstlight.simulate.stand_in import write_raw_fits
 from firstlight.simulate.truth import FOLDER, FrameTruth, Truth, load_truth, save_truth
 
 __all__ = ["PRESETS", "Camera", "Night", "Scene", "Sky", "Telescope", "load_truth", "preset", "simulate"]
