@@ -25,7 +25,6 @@ _HOMES: dict[str, str] = {
     "operations": "firstlight.ops.registry",
     "plan": "firstlight.pipeline.plan",
     "process": "firstlight.pipeline.process",
-    "simulate": "firstlight.simulate.night",
 }
 __all__ = [*_HOMES, "__version__"]
 

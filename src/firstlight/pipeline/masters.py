@@ -8,8 +8,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from firstlight.errors import FrameError
+from firstlight.io.frame import Frame
 from firstlight.io.read import read
-from firstlight.io.scratch import Scratch
+from firstlight.io.scratch import decoded
 from firstlight.io.write import write
 from firstlight.library.assign import MasterPlan
 from firstlight.library.build import Master, build_master
@@ -48,7 +50,7 @@ class MasterShelf:
         executor: Executor,
         workers: int,
         budget: int,
-        scratch: Scratch,
+        scratch: Path,
         done: Callable[[int], None],
     ) -> Master:
         """Build one master and write it, or read back the one of the last run."""
@@ -67,8 +69,9 @@ class MasterShelf:
             channels, _, width = plan.like.shape
             per_row = 12 * channels * width * len(plan.frames)
             rows = int(max(FEWEST_ROWS, min(MOST_ROWS, 0.7 * budget / workers / per_row)))
-            ready = replace(plan, frames=tuple(scratch.decoded(f) for f in plan.frames))
-            master = replace(build_master(ready, under, executor, rows=rows, done=done), plan=plan)
+            frames, broken = _open_all(plan, scratch)
+            master = build_master(replace(plan, frames=frames), under, executor, rows=rows, done=done)
+            master = replace(master, plan=plan, set_aside=(*broken, *master.set_aside))
             path.parent.mkdir(parents=True, exist_ok=True)
             write(path, master.image, provenance=_provenance(master, stamp, under, self))
         self._by_plan[id(plan)] = master
@@ -83,6 +86,20 @@ class MasterShelf:
             number += 1
             name = f"{plan.name}_{number}"
         return self.plan.output / "masters" / f"{name}.fits"
+
+
+def _open_all(plan: MasterPlan, scratch: Path) -> tuple[tuple[Frame, ...], tuple[tuple[Frame, str], ...]]:
+    """Frames whose rows are cheap to read, and those that cannot be decoded or fail their checksum."""
+    frames, broken = [], []
+    for frame in plan.frames:
+        try:
+            frame.source.check()
+            frames.append(decoded(frame, scratch))
+        except FrameError as error:
+            broken.append((frame, str(error)))
+    if not frames:
+        raise FrameError(f"{plan.name}: none of its {len(broken)} frames can be read; the first: {broken[0][1]}")
+    return tuple(frames), tuple(broken)
 
 
 def _provenance(master: Master, stamp: str, under: Master | None, shelf: MasterShelf) -> dict[str, object]:

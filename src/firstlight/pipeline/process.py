@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from firstlight.errors import FrameError
-from firstlight.io.scratch import Scratch
+from firstlight.io.scratch import Scratch, decoded
 from firstlight.library.build import Master
 from firstlight.pipeline import products
 from firstlight.pipeline.calibration import compile_all
@@ -96,7 +96,7 @@ def process(
             for result in results:
                 products.write_stack(result, todo, shelf)
                 stage.advance()
-            content = record.finished(todo, shelf, results, run.set_aside, clock)
+            content = record.finished(todo, shelf, results, run.set_aside, clock, executor)
             products.write_tables(todo, results, run.set_aside, content)
     return Result(todo, target, tuple(results), tuple(shelf.made), dict(run.set_aside), record=content)
 
@@ -116,7 +116,7 @@ class _Run:
     executor: Executor
     workers: int
     budget: int
-    scratch: Scratch
+    scratch: Path
     set_aside: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -147,7 +147,8 @@ class _Run:
         def look(assignment: Any) -> tuple[Path, Light | str]:
             path = assignment.light.path
             try:
-                light = self.scratch.decoded(assignment.light)
+                assignment.light.source.check()
+                light = decoded(assignment.light, self.scratch)
                 ready = type(assignment)(**{**assignment.__dict__, "light": light})
                 key = (*assignment.key, assignment.light.shape)
                 return path, measure_light(ready, calibrations[key], settings.stars)

@@ -46,7 +46,7 @@ def write_stack(result: GroupResult, plan: Plan, shelf: MasterShelf) -> None:
     path = plan.output / "stacks" / f"{result.name}.fits"
     path.parent.mkdir(parents=True, exist_ok=True)
     rejection = (
-        (result.stacked.rejected_low, result.stacked.rejected_high) if plan.settings.output.rejection_maps else None
+        result.stacked.rejected_low + result.stacked.rejected_high if plan.settings.output.rejection_maps else None
     )
     write(
         path,

@@ -8,6 +8,7 @@ import platform
 import resource
 import sys
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,16 +84,23 @@ class Record:
         return cls(fingerprint_of(stamps, broken, chosen), stamps)
 
     def finished(
-        self, plan: Plan, shelf: MasterShelf, results: Sequence[GroupResult], set_aside: dict[str, str], clock: Clock
+        self,
+        plan: Plan,
+        shelf: MasterShelf,
+        results: Sequence[GroupResult],
+        set_aside: dict[str, str],
+        clock: Clock,
+        executor: Executor,
     ) -> dict[str, Any]:
         """The content of ``run.json``."""
         products = [f"masters/{path.name}" for key, path in shelf.files.items() if key not in shelf.failed]
         for result in results:
             products += [str(p.relative_to(plan.output)) for p in result.files]
         with clock.stage("hash inputs"):
+            hashes = executor.map(lambda s: content_hash(_file_of(s.frame)), plan.sightings)
             inputs = [
-                {"file": str(s.frame.path), "kind": s.kind.value, "sha256": content_hash(_file_of(s.frame))}
-                for s in plan.sightings
+                {"file": str(s.frame.path), "kind": s.kind.value, "sha256": content}
+                for s, content in zip(plan.sightings, hashes)
             ]
         return {
             "format": FORMAT,
