@@ -1,0 +1,1 @@
+"""Calibration: bias, dark, flat, bad pixels, noise, colours of a mosaic, gradients."""

@@ -1,0 +1,1 @@
+"""Colour: balance, neutral backgrounds, green casts, saturation."""

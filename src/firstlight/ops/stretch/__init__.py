@@ -1,0 +1,1 @@
+"""Stretches: from linear data to a picture."""
