@@ -9,7 +9,7 @@ import numpy as np
 
 from firstlight.model.registration import Transform
 from firstlight.ops.align.resample import Kernel, resample_tile
-from firstlight.ops.calibrate.debayer import debayer_planes, pattern_of
+from firstlight.ops.calibrate.debayer import REACH, Method, debayer_planes, pattern_of
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Colours:
 
     cfa: str
     """Colours of the cell in array order, as ``Meta.cfa``."""
-    method: str
+    method: Method
 
     @property
     def shrink(self) -> int:
@@ -35,7 +35,7 @@ class Colours:
     @property
     def margin(self) -> int:
         """Rows beyond a band that debayering looks at."""
-        return 4
+        return REACH[self.method] + 1
 
     def planes(self, mosaic: np.ndarray) -> np.ndarray:
         """Colour planes (3, rows, x) of a band (1, rows, x) that begins on an even row."""
@@ -53,7 +53,7 @@ class Colours:
 
 
 @lru_cache(maxsize=4096)
-def _noise_factors(cfa: str, method: str, kernel: Kernel, fraction: tuple[float, float]) -> tuple[float, ...]:
+def _noise_factors(cfa: str, method: Method, kernel: Kernel, fraction: tuple[float, float]) -> tuple[float, ...]:
     """Measured on a small mosaic of white noise (always the same): right to 2 %, for linear and edge-aware methods."""
     mosaic = np.random.Generator(np.random.PCG64(1)).standard_normal((128, 128), dtype=np.float32) + 100
     factors = []
