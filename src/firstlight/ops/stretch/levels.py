@@ -1,0 +1,78 @@
+"""What every stretch shares: where black and white lie, and how a curve acts on an image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from firstlight.model.flags import Flag, has
+from firstlight.model.image import Image, PixelUnit
+
+Curve = Callable[[np.ndarray], np.ndarray]
+
+
+def white_level(image: Image) -> float:
+    """The value that becomes 1, in the unit of the image.
+
+    1 where the image is normalised or stretched already; else the saturation level (``meta.saturation``, which the
+    calibration steps keep at what is left of it; times the gain for electrons); else, where no saturation is known, the
+    largest good value. 1 for an image without anything above 0.
+    """
+    if image.unit == PixelUnit.NORMALISED:
+        return 1.0
+    white = image.meta.saturation
+    if white and image.unit == PixelUnit.ELECTRON:
+        white = white * image.meta.gain if image.meta.gain else None
+    if not white or not white > 0:
+        white = float(np.max(image.data, where=image.good, initial=0.0))
+    return white if white > 0 else 1.0
+
+
+def normalised(image: Image) -> Image:
+    """The image over its white level, unit normalised; variance scaled, all else kept."""
+    if image.unit == PixelUnit.NORMALISED:
+        return image
+    factor = np.float32(1.0 / white_level(image))
+    variance = None if image.variance is None else image.variance * factor**2
+    return image.replace(data=image.data * factor, variance=variance, unit=PixelUnit.NORMALISED)
+
+
+def stretched(image: Image, curve: Curve | list[Curve]) -> Image:
+    """Apply a curve, or one per channel, to a normalised image.
+
+    The standard deviation is half the step of the curve from one sigma below to one above: exact for straight curves,
+    right through bends and ends.
+    """
+    curves = curve if isinstance(curve, list) else [curve] * image.shape[0]
+    data = np.empty_like(image.data)
+    variance = None if image.variance is None else np.empty_like(image.data)
+    for channel, bend in enumerate(curves):
+        plane = image.data[channel]
+        data[channel] = bend(plane)
+        if variance is not None:
+            sigma = np.sqrt(image.variance[channel])
+            variance[channel] = (0.5 * (bend(plane + sigma) - bend(plane - sigma))) ** 2
+    return image.replace(data=data, variance=variance)
+
+
+def trusted(image: Image, channel: int) -> np.ndarray:
+    """Values of a channel that say where its sky is: good ones, neither saturated nor without data.
+
+    All of them where none is free of flags; one zero for an empty channel.
+    """
+    flags = image.flags[channel]
+    data = image.data[channel]
+    if not flags.any():
+        return data.ravel()
+    values = data[~has(flags, Flag.NO_DATA | Flag.NOT_FINITE | Flag.SATURATED)]
+    if not values.size:
+        values = data[image.good[channel]]
+    return values if values.size else np.zeros(1, np.float32)
+
+
+def joined_flags(image: Image) -> np.ndarray:
+    """Flags OR-ed over the channels, in each channel: for operations that mix colours pixel by pixel."""
+    if image.shape[0] == 1 or not image.flags.any():
+        return image.flags
+    return np.broadcast_to(np.bitwise_or.reduce(image.flags, axis=0), image.shape).copy()
