@@ -52,11 +52,20 @@ class Frame:
     unit: PixelUnit = PixelUnit.ADU
     state: State = State.LINEAR
     history: tuple[str, ...] = field(default=())
+    number: int | None = None
+    """Which of a file's exposures, from 1; None where the file holds one."""
 
     @property
     def name(self) -> str:
-        """The file's name."""
-        return self.path.name
+        """The file's name, with the number of the exposure where the file holds several (``jupiter.ser#0001``)."""
+        return self.path.name if self.number is None else f"{self.path.name}#{self.number:04d}"
+
+    def check(self) -> None:
+        """Compare the pixels with the checksum in the file, where there is one.
+
+        `read` does so by itself; who reads by `rows` asks once. Raises FrameError where they differ.
+        """
+        self.source.check()
 
     def rows(self, top: int, bottom: int) -> np.ndarray:
         """Rows top <= y < bottom, (channels, bottom - top, width), as stored: not scaled, not copied if avoidable."""

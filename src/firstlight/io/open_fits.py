@@ -58,7 +58,7 @@ def open_fits(path: Path) -> list[Frame]:
         notes.append(f"PEDESTAL {header.get('PEDESTAL')}: {pedestal:+g} adu is added to every pixel on reading")
         zero += pedestal
         saturation = None if saturation is None else saturation + pedestal
-    unit_word, state = _unit(header)
+    unit_word, state = unit_of(header)
     return [
         Frame(
             path=path,
@@ -95,7 +95,8 @@ def _pedestal(header: Header) -> float:
     return -value if by_pixinsight and value > 0 else value
 
 
-def _unit(header: Header) -> tuple[PixelUnit, State]:
+def unit_of(header: Header) -> tuple[PixelUnit, State]:
+    """Unit and state that a header names; adu and linear where it names none."""
     word = str(header.get("BUNIT", "")).strip().lower()
     unit = PixelUnit.ADU
     if word in ("electron", "electrons", "e-", "e"):

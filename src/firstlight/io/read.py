@@ -86,6 +86,12 @@ def open_frames(path: str | os.PathLike[str]) -> list[Frame]:
     """
     path = Path(path)
     if not path.is_file():
+        name, mark, number = path.name.rpartition("#")
+        if mark and number.isdigit() and path.with_name(name).is_file():
+            frames = open_frames(path.with_name(name))
+            if not 1 <= int(number) <= len(frames):
+                raise InputError(f"{path}: exposure {int(number)} is asked for; the file has 1 to {len(frames)}")
+            return [frames[int(number) - 1]]
         what = "is a folder, not a file" if path.is_dir() else "there is no such file"
         raise InputError(f"{path}: {what}; give the path of an image")
     kind = _kind_of_content(path) or format_of(path)
@@ -104,7 +110,10 @@ def open_frames(path: str | os.PathLike[str]) -> list[Frame]:
 
 
 def open_frame(path: str | os.PathLike[str]) -> Frame:
-    """The (first) frame of a file, by its header only; as `open_frames`."""
+    """The (first) frame of a file, by its header only; as `open_frames`.
+
+    One exposure of a series is named by its number: ``jupiter.ser#0012``.
+    """
     return open_frames(path)[0]
 
 
@@ -145,10 +154,14 @@ def _opener(kind: str | None) -> Callable[[Path], list[Frame]] | None:
         from firstlight.io.open_fits import open_fits
 
         return open_fits
-    if kind in ("tiff", "png", "jpeg"):
-        from firstlight.io.raster import open_raster
+    if kind == "tiff":
+        from firstlight.io.tiff import open_tiff
 
-        return open_raster
+        return open_tiff
+    if kind in ("png", "jpeg"):
+        from firstlight.io.raster import open_picture
+
+        return open_picture
     if kind == "xisf":
         from firstlight.io.xisf import open_xisf
 

@@ -1,0 +1,121 @@
+"""Pictures for the eye and TIFF for other programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from firstlight.errors import InputError
+from firstlight.io.atomic import atomic_path
+from firstlight.io.fits_writer import format_card, is_writable
+from firstlight.io.png import write_png16
+from firstlight.io.product_header import product_cards
+from firstlight.model.image import Image
+
+_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
+JPEG_QUALITY = 92
+
+
+def write_picture(
+    path: Path, data: np.ndarray, *, bottom_up: bool = False, bits: int = 8, image: Image | None = None
+) -> None:
+    """Write values in 0..1 as PNG, JPEG or TIFF; what lies outside is cut to black or white.
+
+    Parameters
+    ----------
+    data : float (channel, y, x) with 1 or 3 channels, or (y, x)
+    bottom_up : bool
+        The first row is the picture's bottom: it is turned over, so that the picture stands as it should.
+    bits : 8 or 16; JPEG has 8.
+    image : Image, optional
+        Its header goes into the description, where the format has one.
+
+    Raises
+    ------
+    InputError
+        Unknown suffix, bits or number of channels.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    data = np.asarray(data)
+    data = data[None] if data.ndim == 2 else data
+    if suffix not in _SUFFIXES:
+        raise InputError(
+            f"{path}: the suffix is '{path.suffix}'; {', '.join(_SUFFIXES)} are pictures; choose one of them"
+        )
+    if data.ndim != 3 or data.shape[0] not in (1, 3):
+        raise InputError(f"{path}: a picture of shape {data.shape}; 1 or 3 channels are allowed")
+    if bits not in (8, 16):
+        raise InputError(f"{path}: {bits} bits a colour; 8 and 16 are allowed")
+    if bits == 16 and suffix in (".jpg", ".jpeg"):
+        raise InputError(f"{path}: JPEG holds 8 bits a colour, 16 were asked for; write .png or .tif")
+    pixels = _quantised(data, bits)
+    pixels = pixels[::-1] if bottom_up else pixels
+    text = _description(image)
+    if suffix in (".tif", ".tiff"):
+        _write_tiff(path, pixels, text)
+    elif bits == 16:
+        write_png16(path, pixels, text)
+    else:
+        _write_pillow(path, pixels, text)
+
+
+def write_float_tiff(path: Path, image: Image) -> None:
+    """A linear image as 32-bit float TIFF, its values unchanged, its header in the description."""
+    pixels = np.ascontiguousarray(image.data.transpose(1, 2, 0))
+    _write_tiff(Path(path), pixels, _description(image))
+
+
+def _quantised(data: np.ndarray, bits: int) -> np.ndarray:
+    """Integers (height, width, channels); not a number becomes black."""
+    top = 2**bits - 1
+    out = np.empty((*data.shape[1:], data.shape[0]), np.uint8 if bits == 8 else np.uint16)
+    for channel, plane in enumerate(data):
+        scaled = np.nan_to_num(plane, nan=0.0, posinf=1.0, neginf=0.0).astype(np.float32)
+        np.clip(scaled, 0, 1, out=scaled)
+        scaled *= top
+        scaled += np.float32(0.5)
+        out[:, :, channel] = scaled
+    return out
+
+
+def _description(image: Image | None) -> str:
+    if image is None:
+        return ""
+    from firstlight.io.write import FORMAT_VERSION
+
+    # What is shown is the picture as it stands: its rows are in reading order by now.
+    cards = [c for c in product_cards(image, FORMAT_VERSION) if is_writable(c[1]) and c[0] not in ("ROWORDER", "BUNIT")]
+    cards.append(("PIXUNIT", "normalised", "") if image.unit == "normalised" else ("BUNIT", str(image.unit), ""))
+    return "\n".join(format_card(*card).rstrip() for card in cards if len(format_card(*card)) == 80)
+
+
+def _write_tiff(path: Path, pixels: np.ndarray, text: str) -> None:
+    import tifffile
+
+    color = pixels.shape[2] == 3
+    with atomic_path(path) as temporary:
+        tifffile.imwrite(
+            temporary,
+            pixels if color else pixels[:, :, 0],
+            photometric="rgb" if color else "minisblack",
+            description=text or None,
+            metadata=None,
+            software="firstlight",
+        )
+
+
+def _write_pillow(path: Path, pixels: np.ndarray, text: str) -> None:
+    from PIL import Image as Pillow
+    from PIL.PngImagePlugin import PngInfo
+
+    picture = Pillow.fromarray(np.ascontiguousarray(pixels if pixels.shape[2] == 3 else pixels[:, :, 0]))
+    with atomic_path(path) as temporary:
+        if path.suffix.lower() == ".png":
+            info = PngInfo()
+            if text:
+                info.add_text("Description", text)
+            picture.save(temporary, pnginfo=info, compress_level=4)
+        else:
+            picture.save(temporary, quality=JPEG_QUALITY, subsampling=0)
