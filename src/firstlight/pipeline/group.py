@@ -19,20 +19,16 @@ from firstlight.model.stars import Quality
 from firstlight.ops.align.grid import plan_grid
 from firstlight.ops.inspect.stars import find_stars
 from firstlight.pipeline.executors import ordered
+from firstlight.pipeline.hotpixels import with_defects_of_lights
 from firstlight.pipeline.integrate import Contribution, Engine, Stacked
 from firstlight.pipeline.measure import Light, channel_statistics
 from firstlight.pipeline.mosaic import Colours
 from firstlight.pipeline.plan import Group
 from firstlight.pipeline.progress import Clock
-from firstlight.pipeline.register import Placed, choose_reference, dithered_by, place
+from firstlight.pipeline.register import Placed, choose_reference, place
 from firstlight.pipeline.select import reasons_against
 from firstlight.pipeline.settings import Settings
 
-PERSISTENT = 0.6
-"""A spike in this share of the frames, at one place of the sensor while the sky moved, is a hot pixel."""
-ENOUGH_DITHER = 2.0
-"""px the frames must lie apart (median) for that."""
-FEWEST_FRAMES = 4
 MANY_REJECTED = 0.05
 """A frame of which more than this share is rejected is worth a warning."""
 
@@ -177,7 +173,7 @@ def plan_engine(prepared: Prepared, settings: Settings) -> tuple[Engine, list[st
     """Scale factors, weights, grid and colours of a stack."""
     reference, placed = prepared.reference, prepared.placed
     notes: list[str] = []
-    calibrations = _with_hot_pixels(placed, notes)
+    calibrations = with_defects_of_lights(placed, notes)
     like = reference.frame
     colours = Colours(like.meta.cfa, settings.calibrate.debayer) if like.meta.cfa else None
     transforms = [p.registration.transform for p in placed]
@@ -217,31 +213,6 @@ def plan_engine(prepared: Prepared, settings: Settings) -> tuple[Engine, list[st
         colours,
     )
     return engine, notes
-
-
-def _with_hot_pixels(placed: Sequence[Placed], notes: list[str]) -> dict[int, Any]:
-    """Calibration of each light, with hot pixels that the lights themselves show.
-
-    A pixel that stands out in most frames while the sky moved over the sensor is a pixel, not a star.
-    """
-    calibrations = {id(p.light): p.light.calibration for p in placed}
-    if len(placed) < FEWEST_FRAMES or dithered_by(placed) < ENOUGH_DITHER:
-        return calibrations
-    spikes, counts = np.unique(np.concatenate([p.light.spikes for p in placed]), return_counts=True)
-    hot = spikes[counts >= max(3, PERSISTENT * len(placed))]
-    if not len(hot):
-        return calibrations
-    shape = placed[0].light.frame.shape
-    bad = np.zeros(shape, bool)
-    bad[:, hot // shape[2], hot % shape[2]] = True
-    merged: dict[int, Any] = {}
-    for each in placed:
-        original = each.light.calibration
-        if id(original) not in merged:
-            merged[id(original)] = original.with_defects(bad)
-        calibrations[id(each.light)] = merged[id(original)]
-    notes.append(f"{len(hot)} hot pixels found on the lights themselves, left out")
-    return calibrations
 
 
 def stack_meta(prepared: Prepared, engine: Engine) -> Meta:

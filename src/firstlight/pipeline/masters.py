@@ -15,7 +15,7 @@ from firstlight.io.scratch import decoded
 from firstlight.io.write import write
 from firstlight.library.assign import MasterPlan
 from firstlight.library.build import Master, build_master
-from firstlight.pipeline.plan import Plan
+from firstlight.pipeline.plan import Plan, needed_masters
 from firstlight.pipeline.record import fingerprint_of, frame_stamp
 
 if TYPE_CHECKING:
@@ -38,8 +38,9 @@ class MasterShelf:
     _by_plan: dict[int, Master] = field(default_factory=dict)
 
     def wanted(self) -> list[MasterPlan]:
-        """Every master of the session, those first that others need."""
-        return sorted(self.plan.calibrations.masters, key=lambda m: m.subtract is not None)
+        """Masters that the lights need (without lights: all), those first that others need."""
+        masters = needed_masters(self.plan)
+        return sorted(masters, key=lambda m: m.subtract is not None)
 
     def get(self, plan: MasterPlan) -> Master | None:
         return self._by_plan.get(id(plan))

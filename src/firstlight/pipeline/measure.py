@@ -15,9 +15,8 @@ from firstlight.model.stars import Quality, Stars
 from firstlight.ops.inspect.stars import FindStars, find_stars
 from firstlight.pipeline.calibration import Calibration
 
-SPIKE_SIGMA = 7.0
-"""A single pixel this far above its neighbours is a spike: a hot pixel or a cosmic ray."""
-MOST_SPIKES = 50_000
+SPIKE_SIGMA = 2.5
+"""A pixel this far off its neighbours is remembered: noise does that to one in eighty, and hardly twice to the same."""
 SATURATED_FRAME = 0.2
 """A light with more than this fraction of saturated pixels shows no sky."""
 
@@ -35,15 +34,17 @@ class Light:
     """Background of each channel (mono: 1, CFA: red, green, blue), adu after calibration."""
     noise: np.ndarray
     """Noise per pixel of each channel, adu."""
-    spikes: np.ndarray
-    """Sorted flat indices of pixels that stand alone above their neighbours."""
+    spikes: tuple[np.ndarray, np.ndarray] | None = None
+    """Where looked for: flat indices of pixels that stand above, and below, their neighbours."""
 
     @property
     def name(self) -> str:
         return self.frame.path.name
 
 
-def measure_light(assignment: Assignment, calibration: Calibration, settings: FindStars) -> Light:
+def measure_light(
+    assignment: Assignment, calibration: Calibration, settings: FindStars, *, seek_spikes: bool = False
+) -> Light:
     """Calibrate one light in memory and measure it.
 
     On CFA data stars are sought on the 3 x 3 binomial luminance of the mosaic, so that positions are those of the full
@@ -125,21 +126,14 @@ def _clipped_level(values: np.ndarray) -> float:
     return 3 * middle - 2 * mean if abs(mean - middle) < sigma else middle
 
 
-def find_spikes(plane: np.ndarray, cfa: str | None) -> np.ndarray:
-    """Flat indices of single pixels far above the median of the pixels of their colour around them."""
+def find_spikes(plane: np.ndarray, cfa: str | None) -> tuple[np.ndarray, np.ndarray]:
+    """Flat indices of pixels far above, and far below, the median of the pixels of their colour around them.
+
+    Most of them are noise, stars and cosmic rays. Those that come back at the same place of the sensor while the sky
+    moves over it are pixels that the darks do not put right (see `firstlight.pipeline.hotpixels`).
+    """
     around = np.empty_like(plane)
     separable_median(plane, 2 if cfa else 1, around)
-    excess = plane - around
-    sample = excess[::7, ::5]
-    sigma = 1.4826 * float(np.median(np.abs(sample)))
-    ys, xs = np.nonzero(excess > SPIKE_SIGMA * sigma)
-    height, width = plane.shape
-    inside = (ys >= 1) & (ys < height - 1) & (xs >= 1) & (xs < width - 1)
-    ys, xs = ys[inside], xs[inside]
-    if cfa:
-        # On a mosaic the next pixels have other colours: compare with the binomial luminance around instead.
-        return (ys * width + xs)[:MOST_SPIKES]
-    # A star spreads over its neighbours; a hot pixel does not: the mean of the four next pixels stays low.
-    beside = 0.25 * (excess[ys - 1, xs] + excess[ys + 1, xs] + excess[ys, xs - 1] + excess[ys, xs + 1])
-    alone = beside < 0.35 * excess[ys, xs]
-    return (ys[alone] * width + xs[alone])[:MOST_SPIKES]
+    excess = np.subtract(plane, around, out=around)
+    limit = SPIKE_SIGMA * 1.4826 * float(np.median(np.abs(excess[::7, ::5])))
+    return np.flatnonzero(excess > limit).astype(np.int32), np.flatnonzero(excess < -limit).astype(np.int32)

@@ -11,14 +11,14 @@ from pathlib import Path
 from firstlight.errors import FrameError, InputError
 from firstlight.io.frame import Frame
 from firstlight.io.index import Index
-from firstlight.io.read import find_files
-from firstlight.library.assign import Assignment, Calibrations, exposure_words, plan_calibrations, slug
+from firstlight.io.read import find_files, open_frames
+from firstlight.library.assign import Assignment, Calibrations, MasterPlan, exposure_words, plan_calibrations, slug
 from firstlight.library.classify import Sighting, classify
 from firstlight.library.match import same_exposure
-from firstlight.model.meta import Kind
 from firstlight.pipeline.progress import Progress
 from firstlight.pipeline.settings import Settings
 
+INDEX = "index.sqlite"
 OUTPUT = "firstlight"
 """Folder for the products inside a session; the library's place will be beside it."""
 
@@ -58,7 +58,7 @@ class Plan:
     def disk_bytes(self) -> int:
         """What the products will take on disk."""
         total = 0
-        for master in self.calibrations.masters:
+        for master in needed_masters(self):
             total += 10 * _pixels(master.like)
         for group in self.groups:
             channels = 3 if group.like.meta.cfa else 1
@@ -115,9 +115,11 @@ def plan(
     unknown = [s.frame for s in sightings if s.how.startswith("nothing says")]
     if unknown:
         notes.append(f"{_some(unknown)}: nothing says what kind of frame it is; taken as light")
+    odd: dict[str, list[Frame]] = {}
     for sighting in sightings:
         if "against" in sighting.how or "although" in sighting.how:
-            notes.append(f"{sighting.frame.path.name}: taken as {sighting.kind} by {sighting.how}")
+            odd.setdefault(f"taken as {sighting.kind} by {sighting.how}", []).append(sighting.frame)
+    notes += [f"{_some(group)}: {words}" for words, group in odd.items()]
     calibrations = plan_calibrations(sightings, scale_darks=settings.calibrate.scale_darks)
     groups = group_lights(calibrations.assignments, root.resolve().name, settings.first)
     notes += _notes(frames)
@@ -125,11 +127,18 @@ def plan(
 
 
 def _open(files: Sequence[Path], target: Path, progress: Progress) -> tuple[list[Frame], list[tuple[Path, str]]]:
-    """Open all frames through the index of the run folder; without a writable one, directly."""
-    folder = target if target.exists() and os.access(target, os.W_OK) else None
-    with Index(folder / "index.sqlite" if folder else None) as index:
-        frames, broken = index.open_all(files, progress=progress.advance)
-    return list(frames), list(broken)
+    """Open all frames, through the index of the run folder where there is one: a plan alone writes nothing."""
+    if target.exists() and os.access(target, os.W_OK):
+        return Index(target / INDEX).open_all(files, progress=lambda done, total: progress.advance(1))
+    frames: list[Frame] = []
+    broken: list[tuple[Path, str]] = []
+    for path in files:
+        try:
+            frames += open_frames(path)
+        except FrameError as error:
+            broken.append((path, str(error)))
+        progress.advance(1)
+    return frames, broken
 
 
 def group_lights(assignments: Iterable[Assignment], session_name: str, first: int = 0) -> tuple[Group, ...]:
@@ -203,10 +212,12 @@ def describe_plan(plan: Plan) -> str:
         lines += [f"  {reason}" for _, reason in plan.broken]
     if plan.calibrations.masters:
         lines.append("Masters:")
+        needed = {id(master) for master in needed_masters(plan)}
         for master in plan.calibrations.masters:
             under = f", minus {master.subtract.name}" if master.subtract else ""
             kind = "ready" if master.ready else f"{len(master.frames)} frames"
-            lines.append(f"  {master.name}: {kind}{under}")
+            idle = "" if id(master) in needed else "; no light needs it: not made"
+            lines.append(f"  {master.name}: {kind}{under}{idle}")
             lines += [f"      {note}" for note in master.notes]
     for group in plan.groups:
         lines.append(f"Stack {group.name}: {len(group.assignments)} lights, {_what(group.like)}")
@@ -263,6 +274,14 @@ def missing_words(plan: Plan) -> list[str]:
     return lines
 
 
-def kinds_of(plan: Plan) -> dict[Path, str]:
-    """Kind of each frame by path."""
-    return {s.frame.path: s.kind.value for s in plan.sightings if s.kind != Kind.UNKNOWN}
+def needed_masters(plan: Plan) -> list[MasterPlan]:
+    """Masters that a light of the plan gets, with what is subtracted from them; all where there are no lights."""
+    if not plan.groups:
+        return list(plan.calibrations.masters)
+    needed: dict[int, MasterPlan] = {}
+    for group in plan.groups:
+        for a in group.assignments:
+            for master in (a.bias, a.dark, a.flat, a.flat.subtract if a.flat else None):
+                if master is not None:
+                    needed[id(master)] = master
+    return [master for master in plan.calibrations.masters if id(master) in needed]

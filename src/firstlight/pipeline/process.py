@@ -14,6 +14,7 @@ from firstlight.pipeline import products
 from firstlight.pipeline.calibration import compile_all
 from firstlight.pipeline.executors import memory_budget, ordered, thread_count, thread_pool
 from firstlight.pipeline.group import GroupResult, prepare_group, stack_group
+from firstlight.pipeline.hotpixels import spread_over
 from firstlight.pipeline.masters import MasterShelf
 from firstlight.pipeline.measure import Light, measure_light
 from firstlight.pipeline.plan import Group, Plan, plan
@@ -144,6 +145,8 @@ class _Run:
         calibrations = compile_all(assignments, shelf.get)
         settings = self.plan.settings
 
+        seekers = {a.light.path for group in self.plan.groups for a in spread_over(group.assignments)}
+
         def look(assignment: Any) -> tuple[Path, Light | str]:
             path = assignment.light.path
             try:
@@ -151,7 +154,7 @@ class _Run:
                 light = decoded(assignment.light, self.scratch)
                 ready = type(assignment)(**{**assignment.__dict__, "light": light})
                 key = (*assignment.key, assignment.light.shape)
-                return path, measure_light(ready, calibrations[key], settings.stars)
+                return path, measure_light(ready, calibrations[key], settings.stars, seek_spikes=path in seekers)
             except FrameError as error:
                 return path, str(error)
 

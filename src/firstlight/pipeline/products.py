@@ -14,7 +14,8 @@ import numpy as np
 
 from firstlight.errors import InputError
 from firstlight.io.atomic import atomic_path
-from firstlight.io.write import write, write_picture
+from firstlight.io.pictures import write_picture
+from firstlight.io.write import write
 from firstlight.model.image import Image
 from firstlight.ops.spec import parse_step
 from firstlight.pipeline.group import GroupResult, matrix_of
@@ -63,7 +64,7 @@ def write_stack(result: GroupResult, plan: Plan, shelf: MasterShelf) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for suffix, bits in ((".png", 8), (".tif", 16)):
             target = folder / f"{result.name}{suffix}"
-            write_picture(target, picture.data, bottom_up=picture.meta.bottom_up, bits=bits)
+            write_picture(target, picture.data, bottom_up=picture.meta.bottom_up, bits=bits, image=picture)
             result.files.append(target)
 
 

@@ -129,10 +129,10 @@ def _weighted_median(values: np.ndarray, weights: np.ndarray) -> float:
     return values[order][np.searchsorted(running, 0.5 * running[-1])]
 
 
-def dithered_by(placed: Sequence[Placed]) -> float:
-    """Median distance (px) of the frames' centres from their median: 0 where the telescope did not move."""
-    if len(placed) < 2:
-        return 0.0
+def largest_standstill(placed: Sequence[Placed], within: float) -> float:
+    """Largest share of the frames whose centres lie within so many px of one of them; 1 where the sky never moved."""
     _, height, width = placed[0].light.frame.shape
-    centres = np.array([p.registration.transform(np.array([[width / 2, height / 2]]))[0] for p in placed])
-    return float(np.median(np.hypot(*(centres - np.median(centres, axis=0)).T)))
+    middle = np.array([[width / 2, height / 2]])
+    centres = np.array([p.registration.transform(middle)[0] for p in placed])
+    distances = np.hypot(*(centres[:, None] - centres[None]).transpose(2, 0, 1))
+    return float((distances < within).mean(axis=1).max())

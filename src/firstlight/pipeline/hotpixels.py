@@ -1,0 +1,68 @@
+"""Bad pixels that the lights themselves show: what the darks did not put right, or all of them without darks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from firstlight.pipeline.calibration import Calibration
+from firstlight.pipeline.register import Placed, largest_standstill
+
+T = TypeVar("T")
+
+PERSISTENT = 0.6
+"""A pixel that stands out in more than this share of the frames, while the sky moved, is a bad pixel, not a star."""
+STAR = 4.0
+"""px: frames that lie closer than this show the same stars on the same pixels."""
+MOSTLY_STILL = 0.8
+"""Where the sky stood still in more than this share of the frames, stars and bad pixels cannot be told apart."""
+FEWEST = 4
+MOST = 12
+"""Frames that are looked at: more say nothing new."""
+
+
+def spread_over(items: Sequence[T], most: int = MOST) -> list[T]:
+    """At most so many of the items, evenly spread.
+
+    >>> spread_over(range(100), 4)
+    [0, 33, 66, 99]
+    """
+    if len(items) <= most:
+        return list(items)
+    return [items[i] for i in np.linspace(0, len(items) - 1, most).round().astype(int)]
+
+
+def with_defects_of_lights(placed: Sequence[Placed], notes: list[str]) -> dict[int, Calibration]:
+    """Calibration of each light (by ``id``), with the bad pixels that the lights show.
+
+    A pixel must stand out in more frames than ever show the same sky there, or it may be a star.
+    """
+    calibrations = {id(p.light): p.light.calibration for p in placed}
+    seekers = [p for p in placed if p.light.spikes is not None]
+    looked = [p.light for p in seekers]
+    if len(looked) < FEWEST:
+        return calibrations
+    still = largest_standstill(seekers, STAR)
+    if still > MOSTLY_STILL:
+        return calibrations
+    enough = max(PERSISTENT, still) * len(looked)
+    shape = placed[0].light.frame.shape
+    bad = np.zeros(shape[1] * shape[2], bool)
+    for side in (0, 1):
+        counts = np.zeros(bad.shape, np.uint8)
+        for light in looked:
+            counts[light.spikes[side]] += 1
+        bad |= counts > enough
+    if not bad.any():
+        return calibrations
+    planes = np.broadcast_to(bad.reshape(shape[1:]), shape)
+    merged: dict[int, Calibration] = {}
+    for each in placed:
+        original = each.light.calibration
+        if id(original) not in merged:
+            merged[id(original)] = original.with_defects(planes)
+        calibrations[id(each.light)] = merged[id(original)]
+    notes.append(f"{np.count_nonzero(bad)} pixels stand out in most lights while the sky moved: left out")
+    return calibrations
