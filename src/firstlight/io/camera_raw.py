@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import math
 import os
@@ -41,8 +42,8 @@ def open_raw(path: Path) -> list[Frame]:
     cell = colors[0][:2] + colors[1][:2]
     if not mono and any(row != (cell[:2], cell[2:])[y % 2] * 3 for y, row in enumerate(colors) if len(row) == 6):
         raise FrameError(
-            f"{path.name}: its sensor has no 2 x 2 Bayer pattern (X-Trans?), which cannot be debayered; convert the files to "
-            "colour TIFF by another program"
+            f"{path.name}: its sensor has no 2 x 2 Bayer pattern (X-Trans?), which cannot be debayered; "
+            "convert the files to colour TIFF by another program"
         )
     cards: list[Card] = [tuple(card) for card in answer["tags"]]  # type: ignore[misc]
     given = {card[0] for card in cards}
@@ -71,7 +72,7 @@ def open_raw(path: Path) -> list[Frame]:
         notes.append(f"the colours' black levels differ ({answer['black']} adu); the lowest is subtracted from all")
     sources = {**meta.sources, "saturation": "LibRaw"}
     meta = meta.replace(saturation=answer["white"] - black, sources=sources, notes=tuple(notes))
-    return [Frame(path, shape, np.dtype(answer["dtype"]), meta, RawSource(path, shape), zero=-black)]
+    return [Frame(path, shape, np.dtype(answer["dtype"]), meta, RawSource(path, shape), zero=-black if black else 0.0)]
 
 
 @dataclass(frozen=True)
@@ -104,15 +105,13 @@ class _Worker:
         )
 
     def ask(self, path: Path, pixels: bool, limit: float) -> tuple[dict[str, Any], np.ndarray | None]:
-        stdin, stdout = self.process.stdin, self.process.stdout
-        assert stdin is not None and stdout is not None
         late = threading.Event()
         timer = threading.Timer(limit, lambda: (late.set(), self.process.kill()))
         timer.start()
         try:
             request = {"path": str(path.absolute()), "pixels": pixels}
-            stdin.write(json.dumps(request).encode() + b"\n")
-            stdin.flush()
+            self.process.stdin.write(json.dumps(request).encode() + b"\n")
+            self.process.stdin.flush()
             answer = json.loads(self._read(int.from_bytes(self._read(8), "little")))
             if "error" in answer or not pixels:
                 return answer, None
@@ -134,10 +133,8 @@ class _Worker:
     def close(self) -> None:
         self.process.kill()
         for pipe in (self.process.stdin, self.process.stdout):
-            try:
+            with contextlib.suppress(OSError):
                 pipe.close()  # type: ignore[union-attr]
-            except OSError:
-                pass
         self.process.wait()
 
 

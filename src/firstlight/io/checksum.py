@@ -30,8 +30,8 @@ def verify(name: str, header: Header, header_bytes: bytes, data_bytes: bytes) ->
     """FrameError where the pixels are not those that were written.
 
     A DATASUM that disagrees with the pixels is only believed while the header itself is as it was written, which
-    CHECKSUM tells: CHECKSUM, header and DATASUM must then add up to nothing. Programs that crop or edit a file and leave the
-    old sums standing are common, and their files are not damaged.
+    CHECKSUM tells: CHECKSUM, header and DATASUM must then add up to nothing. Programs that crop or edit a file and
+    leave the old sums standing are common, and their files are not damaged.
     """
     given = _number(header.get("DATASUM"))
     if given is None:

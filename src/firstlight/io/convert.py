@@ -67,7 +67,7 @@ def sexagesimal(value: str) -> float | None:
     """``d m s`` or ``h m s`` as one number; the sign belongs to the whole, so -0 30 00 is -0.5.
 
     >>> sexagesimal("-00 30 00"), sexagesimal("19:59:41.99"), sexagesimal("12d30m")
-    (-0.5, 19.99499722222222, 12.5)
+    (-0.5, 19.994997222222224, 12.5)
     """
     match = _SEXAGESIMAL.match(value)
     if not match:

@@ -22,10 +22,20 @@ _EXPOSURE, _F_NUMBER, _ISO, _DATE, _OFFSET, _SUBSECONDS, _FOCAL, _SERIAL = (
 )
 _ISO_SPEED = 34866
 _NAMES = {
-    _MAKE: "Make", _MODEL: "Model", _SOFTWARE: "Software", _ARTIST: "Artist", _EXPOSURE: "ExposureTime", _F_NUMBER: "FNumber",
-    _ISO: "ISOSpeedRatings", _DATE: "DateTimeOriginal", _OFFSET: "OffsetTimeOriginal", _SUBSECONDS: "SubsecTimeOriginal",
-    _FOCAL: "FocalLength", _SERIAL: "BodySerialNumber", _ISO_SPEED: "RecommendedExposureIndex",
-}  # fmt: skip
+    _MAKE: "Make",
+    _MODEL: "Model",
+    _SOFTWARE: "Software",
+    _ARTIST: "Artist",
+    _EXPOSURE: "ExposureTime",
+    _F_NUMBER: "FNumber",
+    _ISO: "ISOSpeedRatings",
+    _DATE: "DateTimeOriginal",
+    _OFFSET: "OffsetTimeOriginal",
+    _SUBSECONDS: "SubsecTimeOriginal",
+    _FOCAL: "FocalLength",
+    _SERIAL: "BodySerialNumber",
+    _ISO_SPEED: "RecommendedExposureIndex",
+}
 
 
 def cards_of_exif(tags: Mapping[int, Any]) -> tuple[Card, ...]:

@@ -7,7 +7,10 @@ forgiven, and a file is known to be cut short before its pixels are used. astrop
 from __future__ import annotations
 
 import math
+import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -128,6 +131,8 @@ def scan(source: _Bytes) -> list[Unit]:
     while offset + CARD <= source.size:
         if units and source.read(offset, 8) != b"XTENSION":
             break
+        if not units and not _is_fits(source.read(0, BLOCK)):
+            raise FrameError(f"{source.path.name}: does not begin with a FITS header (no SIMPLE card); not a FITS file")
         try:
             cards, start = read_header(source, offset)
         except FrameError:
@@ -135,8 +140,6 @@ def scan(source: _Bytes) -> list[Unit]:
                 raise
             break
         header = Header(cards)
-        if not units and header.get("SIMPLE") is None and "XTENSION" not in header:
-            raise FrameError(f"{source.path.name}: does not begin with a FITS header (no SIMPLE card); not a FITS file")
         size = data_size(header)
         if size < 0:
             raise FrameError(f"{source.path.name}: its header gives a negative size of the data; the file is broken")
@@ -145,6 +148,11 @@ def scan(source: _Bytes) -> list[Unit]:
     if not units:
         raise FrameError(f"{source.path.name}: the file is empty ({source.size} bytes); copy it again")
     return units
+
+
+def _is_fits(start: bytes) -> bool:
+    # Some programs write SIMPLE, or XTENSION, after other cards.
+    return any(start[i : i + 9] in (b"SIMPLE  =", b"XTENSION=") for i in range(0, len(start), CARD))
 
 
 @dataclass(frozen=True)
@@ -201,10 +209,12 @@ def _what_it_holds(units: list[Unit]) -> str:
     for unit in units:
         if unit.header.get("GROUPS") is True:
             words.append("random groups")
-        elif str(unit.header.get("XTENSION", "")).strip().upper() in ("BINTABLE", "TABLE", "A3DTABLE"):
-            words.append("a table")
+        elif unit.axes and all(axis == 1 for axis in unit.axes):
+            words.append("a single pixel")
         elif len(unit.axes) == 1 and unit.axes[0]:
             words.append("a 1-D array")
+        elif str(unit.header.get("XTENSION", "")).strip().upper() in ("BINTABLE", "TABLE", "A3DTABLE"):
+            words.append("a table")
     return "only " + ", ".join(dict.fromkeys(words)) if words else "no data at all, only a header"
 
 
@@ -214,12 +224,23 @@ def layout(name: str, axes: tuple[int, ...]) -> tuple[tuple[int, int, int], bool
         axes = axes[:-1]
     if len(axes) == 2:
         return (1, axes[1], axes[0]), False
-    if len(axes) == 3 and axes[2] == 3:
-        return (3, axes[1], axes[0]), False
+    if len(axes) == 3 and axes[2] in (3, 4):
+        return (axes[2], axes[1], axes[0]), False
     if len(axes) == 3 and axes[0] == 3 and axes[2] > 4:
         return (3, axes[2], axes[1]), True
     given = " x ".join(map(str, axes))
     raise FrameError(f"{name}: an image of {given}; width x height, or width x height x 3 colours, is allowed")
+
+
+_quiet = threading.Lock()
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """No warnings of astropy on odd headers, which were read here already. Filters belong to all threads: one at a time."""
+    with _quiet, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 @dataclass(frozen=True)
@@ -266,13 +287,22 @@ class FitsSource:
 
     def planes(self) -> tuple[np.ndarray | None, np.ndarray | None]:
         flags = None if self.flags_index is None else self._flags(self.flags_index)
-        variance = None if self.variance_index is None else self._decode(self.variance_index)
-        return flags, None if variance is None else np.asarray(variance, np.float32)
+        variance = None if self.variance_index is None else self._plane(self.variance_index)[0].astype(np.float32)
+        return flags, variance
+
+    def _plane(self, index: int) -> tuple[np.ndarray, Header]:
+        """Values of another image of the file, scaled, and its header."""
+        unit = scan(_Bytes(self.path))[index]
+        if unit.compressed or self.packed:
+            return self._decode(index), unit.header
+        raw = MappedSource(self.path, unit.data_start, DTYPES[unit.bitpix], self.shape).rows(0, self.shape[1])
+        scale, zero = unit.header.get("BSCALE", 1), unit.header.get("BZERO", 0)
+        return (raw if (scale, zero) == (1, 0) else raw * np.float64(scale) + zero), unit.header
 
     def _flags(self, index: int) -> np.ndarray:
         """Bits by their names; of another program's bits, any one says that the pixel is not to be used."""
-        bits = np.asarray(self._decode(index)).astype(np.int64)
-        header = scan(_Bytes(self.path))[index].header
+        values, header = self._plane(index)
+        bits = np.asarray(values).astype(np.int64)
         named = {
             bit: Flag[name]
             for bit in (1 << n for n in range(16))
@@ -296,23 +326,21 @@ class FitsSource:
 
     def _decode(self, index: int) -> np.ndarray:
         from astropy.io import fits
-        from astropy.utils.exceptions import AstropyWarning
 
         name = self.path.name
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", AstropyWarning)
-            warnings.simplefilter("ignore", UserWarning)
-            warnings.simplefilter("ignore", RuntimeWarning)
-            try:
-                with fits.open(self.path, memmap=False, do_not_scale_image_data=index == self.index) as units:
-                    data = units[index].data
-            except (OSError, ValueError, KeyError, TypeError, IndexError, RuntimeError, fits.VerifyError) as error:
-                raise FrameError(f"{name}: its compressed pixels cannot be decoded: {error}; copy it again") from error
+        try:
+            with _quietly():
+                units = fits.open(self.path, memmap=False, do_not_scale_image_data=index == self.index)
+                unit = units[index]
+            with units:
+                data = unit.data
+        except (OSError, ValueError, KeyError, TypeError, IndexError, RuntimeError, fits.VerifyError) as error:
+            raise FrameError(f"{name}: its compressed pixels cannot be decoded: {error}; copy it again") from error
         if data is None:
             raise FrameError(f"{name}: HDU {index} holds no pixels")
         if self.interleaved:
             return np.ascontiguousarray(data.transpose(2, 0, 1))
-        return data.reshape(self.shape)
+        return data.reshape(-1, *self.shape[1:])[: self.shape[0]]
 
 
 def open_bytes(path: Path) -> _Bytes:

@@ -93,12 +93,16 @@ def meta_from_header(cards: Sequence[Card], path: Path, shape: tuple[int, int, i
     if found.get("end") and found.get("start") and found["end"] < found["start"]:
         notes.append("DATE-END lies before the start: not used")
         del found["end"], sources["end"]
+    if "middle" in found:
+        half_way = Meta(**{k: found[k] for k in ("start", "end", "exposure") if k in found}).mid_time
+        if half_way is not None and abs((found["middle"] - half_way).total_seconds()) < 0.001:
+            del found["middle"], sources["middle"]
     kept = tuple(card for card in cards if card[0] and not STRUCTURAL.match(card[0]))
     return Meta(**found, sources=sources, notes=tuple(notes), cards=kept)
 
 
 def _gains(header: Header, take: Any) -> None:
-    """GAIN is the camera's setting to amateur programs and e-/adu to observatories: EGAIN, the comment or the value tells."""
+    """GAIN is the camera's setting to amateur programs, e-/adu to observatories: EGAIN, comment or value tells."""
     for keyword in dialects.GAIN_KEYWORDS:
         take("gain", convert.positive(header.get(keyword)), keyword)
     for keyword in dialects.SETTING_KEYWORDS:
@@ -162,8 +166,8 @@ def cfa_in_array_order(pattern: str, x_offset: int, y_offset: int, bottom_up: bo
     """The colours of the array's first two rows.
 
     BAYERPAT is read from the top of the picture, as the sensor is. Of a file stored bottom-up the first row is the
-    picture's last, whose colours depend on the height: RGGB becomes GBRG where it is even ("the usual RGGB Bayer pattern
-    becomes GBRG if the image is upside-down", Siril's documentation of ROWORDER,
+    picture's last, whose colours depend on the height: RGGB becomes GBRG where it is even ("the usual RGGB Bayer
+    pattern becomes GBRG if the image is upside-down", Siril's documentation of ROWORDER,
     https://siril.readthedocs.io/en/latest/file-formats/FITS.html#orientation-of-fits-images). XBAYROFF and YBAYROFF
     shift the cell. Without ROWORDER the pattern is that of the first row of the file.
 

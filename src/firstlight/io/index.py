@@ -104,7 +104,8 @@ class Index:
             with _connected(self.path) as base:
                 base.execute("CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT)")
                 base.execute(
-                    "CREATE TABLE IF NOT EXISTS headers (path TEXT PRIMARY KEY, size INTEGER, mtime INTEGER, frames TEXT)"
+                    "CREATE TABLE IF NOT EXISTS headers "
+                    "(path TEXT PRIMARY KEY, size INTEGER, mtime INTEGER, frames TEXT)"
                 )
                 base.execute("INSERT OR REPLACE INTO about VALUES ('format', ?)", (FORMAT,))
                 base.executemany("INSERT OR REPLACE INTO headers VALUES (?, ?, ?, ?)", rows)

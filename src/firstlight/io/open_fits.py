@@ -32,6 +32,10 @@ def open_fits(path: Path) -> list[Frame]:
     found = find_image(content)
     unit, header = found.unit, Header(found.cards)
     shape, interleaved = layout(path.name, unit.axes)
+    notes = list(found.notes)
+    if shape[0] == 4:
+        shape = (3, *shape[1:])
+        notes.append("the fourth plane is taken as transparency and not used")
     bitpix = unit.bitpix
     dtype = np.dtype(DTYPES[bitpix])
     scale = convert.number(header.get("BSCALE"))
@@ -43,11 +47,22 @@ def open_fits(path: Path) -> list[Frame]:
         scale, zero = 1.0, 0.0
     packed = content.content is not None
     source = FitsSource(
-        path, found.index, shape, dtype.str, unit.data_start, unit.data_size, unit.compressed, packed, interleaved, blank,
-        unit.header_start, found.flags_index, found.variance_index,
-    )  # fmt: skip
+        path,
+        found.index,
+        shape,
+        dtype.str,
+        unit.data_start,
+        unit.data_size,
+        unit.compressed,
+        packed,
+        interleaved,
+        blank,
+        unit.header_start,
+        found.flags_index,
+        found.variance_index,
+    )
     meta = meta_from_header(found.cards, path, shape)
-    notes = [*found.notes, *meta.notes]
+    notes += meta.notes
     sources = dict(meta.sources)
     saturation = meta.saturation
     white = _full_scale(bitpix, zero, scale)
@@ -86,7 +101,7 @@ def _full_scale(bitpix: int, zero: float, scale: float) -> float | None:
 
 
 def _pedestal(header: Header) -> float:
-    """What is to be added to the pixels. SBFITSEXT 1.0: "add this value"; PixInsight writes what it has added itself."""
+    """What is to be added to the pixels: the value, by SBFITSEXT 1.0; PixInsight writes what it has added itself."""
     value = convert.number(header.get("PEDESTAL")) or 0.0
     maker = " ".join(str(header.get(k, "")) for k in ("CREATOR", "SWCREATE", "PROGRAM"))
     by_pixinsight = "pixinsight" in maker.lower() or any(

@@ -21,8 +21,8 @@ from firstlight.model.image import PixelUnit, State
 def open_picture(path: Path) -> list[Frame]:
     """A PNG or JPEG file as a list of one frame.
 
-    16-bit PNG keeps its depth and counts as linear; 8 bits a colour are coded for the eye and count as stretched. A palette
-    is turned into colours, transparency is left out.
+    16-bit PNG keeps its depth and counts as linear; 8 bits a colour are coded for the eye and count as stretched. A
+    palette is turned into colours, transparency is left out.
 
     Raises
     ------

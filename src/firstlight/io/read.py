@@ -14,8 +14,8 @@ OUTPUT_FOLDER = "firstlight"
 """The folder of our own products inside a session; never searched for frames."""
 _PACKED = (".gz", ".bz2", ".xz", ".z")
 _FITS = (".fits", ".fit", ".fts", ".fz", ".ftz")
-_RAW = (".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".srf", ".sr2", ".raf", ".orf", ".rw2", ".pef", ".dng", ".raw", ".3fr",
-        ".iiq", ".rwl", ".srw", ".x3f", ".kdc", ".dcr", ".erf", ".mrw", ".mef")  # fmt: skip
+_RAW_NAMES = "3fr arw cr2 cr3 crw dcr dng erf iiq kdc mrw nef nrw orf pef raf raw rw2 rwl sr2 srf srw x3f"
+_RAW = tuple(f".{name}" for name in _RAW_NAMES.split(" "))
 _TIFF = (".tif", ".tiff")
 _PICTURES = (".png", ".jpg", ".jpeg")
 
@@ -146,6 +146,9 @@ def _kind_of_content(path: Path) -> str | None:
         return "png"
     if start.startswith(b"\xff\xd8\xff"):
         return "jpeg"
+    # Camera raw begins as TIFF does: there the name decides.
+    if start.startswith((b"II*\0", b"MM\0*")) and format_of(path) not in ("raw", "tiff"):
+        return "tiff"
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -71,9 +72,7 @@ def decoded(frame: Frame, folder: Path) -> Frame:
     if frame.seekable:
         return frame
     raw = np.ascontiguousarray(frame.rows(0, frame.shape[1]))
-    handle = tempfile.NamedTemporaryFile(dir=folder, prefix=f"{frame.path.stem[:40]}.", suffix=".raw", delete=False)
-    handle.close()
-    path = Path(handle.name)
+    path = Path(folder) / f"{frame.path.stem[:40]}.{secrets.token_hex(6)}.raw"
     with atomic_path(path) as temporary:
         raw.tofile(temporary)
     pixels = MappedSource(path, 0, raw.dtype.str, frame.shape)

@@ -22,8 +22,8 @@ _RGB, _BGR = 100, 101
 def open_ser(path: Path) -> list[Frame]:
     """Every exposure of a SER file as one frame.
 
-    Pixels deeper than 8 bits are little-endian, whatever the header's flag says: the programs that write 0 there write little-endian
-    too. A file whose capture was cut off gives the exposures that are whole, with a note.
+    Pixels deeper than 8 bits are little-endian, whatever the header's flag says: the programs that write 0 there write
+    little-endian too. A file whose capture was cut off gives the exposures that are whole, with a note.
 
     Raises
     ------
@@ -38,7 +38,7 @@ def open_ser(path: Path) -> list[Frame]:
     _, _, color, _, width, height, depth, count, observer, camera, telescope, _, _ = _HEADER.unpack(start)
     if not (0 < width < 100_000 and 0 < height < 100_000 and 1 <= depth <= 16 and count >= 0):
         raise FrameError(
-            f"{path.name}: its header says {width} x {height} pixels of {depth} bits, {count} frames; the file is broken"
+            f"{path.name}: its header says {width} x {height} pixels of {depth} bits, {count} frames; it is broken"
         )
     if color not in (0, _RGB, _BGR, *_COLOURS):
         raise FrameError(

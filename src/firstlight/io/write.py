@@ -34,9 +34,9 @@ def write(
 ) -> Path:
     """Write an image; the suffix says the format.
 
-    FITS (.fits, .fit, .fts) keeps everything: the pixels in the primary HDU (SCI, float32), the extensions VAR, DQ (bits
-    named in its header), COVERAGE and REJECTION where given, PROVENANCE (JSON), checksums in each. PNG, JPEG and 8- or
-    16-bit TIFF hold a stretched image in 0..1; a linear image goes into .tif as float32.
+    FITS (.fits, .fit, .fts) keeps everything: the pixels in the primary HDU (SCI, float32), the extensions VAR, DQ
+    (bits named in its header), COVERAGE and REJECTION where given, PROVENANCE (JSON), checksums in each. PNG and JPEG
+    (8 bit) and TIFF (16 bit) hold a stretched image in 0..1; a linear image goes into .tif as float32.
 
     Parameters
     ----------

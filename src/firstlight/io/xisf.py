@@ -1,7 +1,7 @@
-"""XISF, PixInsight's format: an XML header and blocks of pixels (XISF 1.0 specification, pixinsight.com/doc/docs/XISF-1.0-spec).
+"""XISF, PixInsight's format: an XML header and blocks of pixels.
 
-Read here: the first image of a monolithic file; attached, inline or embedded blocks; zlib, LZ4 (where the lz4 package is
-installed) and byte shuffling; FITS keywords and a few properties.
+Read here by the XISF 1.0 specification (pixinsight.com/doc/docs/XISF-1.0-spec): the first image of a file; attached,
+inline or embedded blocks; zlib, LZ4 (where the lz4 package is installed) and byte shuffling; FITS keywords.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def open_xisf(path: Path) -> list[Frame]:
         meta, sources["cfa"] = meta.replace(cfa=cfa.get("pattern")), "ColorFilterArray"
     saturation = meta.saturation
     if saturation is None:
-        low, _, high = image.get("bounds", "").partition(":")
+        _, _, high = image.get("bounds", "").partition(":")
         if dtype.kind == "u" and dtype.itemsize <= 2:
             saturation, sources["saturation"] = float(2 ** (8 * dtype.itemsize) - 1), "bit depth"
         elif dtype.kind == "f" and isinstance(parse_value(high), (int, float)):
@@ -127,7 +127,6 @@ class Block:
     unpacked: int
     item: int
     """Item size of the byte shuffling; 0 without."""
-    parts: tuple[tuple[int, int], ...] = ()
 
     @property
     def is_plain(self) -> bool:
@@ -241,7 +240,7 @@ def _lz4(name: str):  # type: ignore[no-untyped-def]
         import lz4.block
     except ImportError as error:
         raise FrameError(
-            f"{name}: compressed by LZ4, for which the package lz4 is needed; install it (pip install lz4), or save the file "
-            "with zlib or without compression"
+            f"{name}: compressed by LZ4, for which the package lz4 is needed; install it (pip install lz4), or save "
+            "the file with zlib or without compression"
         ) from error
     return lz4.block
