@@ -237,7 +237,7 @@ _quiet = threading.Lock()
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """No warnings of astropy on odd headers, which were read here already. Filters belong to all threads: one at a time."""
+    """No warnings of astropy on odd headers, which were read here already. Filters are global: one thread at a time."""
     with _quiet, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

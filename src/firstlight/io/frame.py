@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from io import RawIOBase
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -68,7 +69,7 @@ class Frame:
         self.source.check()
 
     def rows(self, top: int, bottom: int) -> np.ndarray:
-        """Rows top <= y < bottom, (channels, bottom - top, width), as stored: not scaled, not copied if avoidable."""
+        """Rows top <= y < bottom, (channels, bottom - top, width), as stored: not scaled; not to be written to."""
         return self.source.rows(top, bottom)
 
     def replace(self, **changes: Any) -> Frame:
@@ -108,9 +109,18 @@ class Frame:
         )
 
 
+SMALL = 4 * 2**20
+"""Bytes up to which rows are read rather than mapped: a mapping costs a page fault for every 4 kB and its undoing flushes
+address tables. Bands of 64 rows of 20 frames of 11.7 Mpx: read 0.069 s, mapped 0.118 s; whole frames: 10 and 7 ms."""
+
+
 @dataclass(frozen=True)
 class MappedSource:
-    """Pixels that lie in a file as they are: a read-only memory map is made when rows are asked for, and not kept."""
+    """Pixels that lie in a file as they are; the file is open only while rows are being asked for.
+
+    A band of rows is read, a whole frame is a view of a read-only memory map (which holds the file open as long as the
+    array lives). Either may not be written to.
+    """
 
     path: Path
     offset: int
@@ -121,18 +131,42 @@ class MappedSource:
     """The file holds (height, width, channels)."""
 
     def rows(self, top: int, bottom: int) -> np.ndarray:
-        channels, _height, width = self.shape
+        try:
+            return self._rows(top, max(top, bottom))
+        except (OSError, ValueError) as error:
+            raise FrameError(f"{self.path.name}: cannot be read any more: {error}; was it moved or cut?") from error
+
+    def _rows(self, top: int, bottom: int) -> np.ndarray:
+        channels, height, width = self.shape
         dtype = np.dtype(self.dtype)
-        if self.interleaved or channels == 1:
-            # Only the rows themselves are mapped: less address space, fewer page tables.
-            start = self.offset + top * width * channels * dtype.itemsize
-            shape = (bottom - top, width, channels)
-            pixels = np.memmap(self.path, dtype, "r", start, shape)
-            return pixels.transpose(2, 0, 1) if channels > 1 else pixels.reshape(1, bottom - top, width)
-        return np.memmap(self.path, dtype, "r", self.offset, self.shape)[:, top:bottom]
+        # Planes one after the other, or one plane of interleaved pixels.
+        planes, wide = (1, width * channels) if self.interleaved else (channels, width)
+        if planes * (bottom - top) * wide * dtype.itemsize > SMALL:
+            pixels = np.memmap(self.path, dtype, "r", self.offset, (planes, height, wide))[:, top:bottom]
+        else:
+            pixels = np.empty((planes, bottom - top, wide), dtype)
+            with open(self.path, "rb", buffering=0) as file:
+                for plane in range(planes):
+                    file.seek(self.offset + (plane * height + top) * wide * dtype.itemsize)
+                    _fill(file, pixels[plane])
+            pixels.flags.writeable = False
+        if self.interleaved:
+            return pixels.reshape(bottom - top, width, channels).transpose(2, 0, 1)
+        return pixels
 
     def check(self) -> None:
         pass
 
     def planes(self) -> tuple[None, None]:
         return None, None
+
+
+def _fill(file: RawIOBase, array: np.ndarray) -> None:
+    if not array.size:
+        return
+    rest = memoryview(array.view(np.uint8).reshape(-1))
+    while rest:
+        count = file.readinto(rest)
+        if not count:
+            raise ValueError(f"{len(rest)} bytes of pixels are missing")
+        rest = rest[count:]
