@@ -18,10 +18,11 @@ from firstlight.model.registration import Transform
 from firstlight.model.stars import Quality
 from firstlight.ops.align.grid import plan_grid
 from firstlight.ops.inspect.stars import find_stars
+from firstlight.pipeline.compare import compare_noise
 from firstlight.pipeline.executors import ordered
 from firstlight.pipeline.hotpixels import with_defects_of_lights
 from firstlight.pipeline.integrate import Contribution, Engine, Stacked
-from firstlight.pipeline.measure import Light, channel_statistics
+from firstlight.pipeline.measure import Light
 from firstlight.pipeline.mosaic import Colours
 from firstlight.pipeline.plan import Group
 from firstlight.pipeline.progress import Clock
@@ -57,7 +58,7 @@ class GroupResult:
     single: Quality
     """The sharpest single frame, for comparison."""
     noise: float
-    """Noise per pixel of the stack, and of the typical single frame after normalisation, adu."""
+    """Noise per pixel of the stack and of its reference frame on the same sky, adu (`firstlight.pipeline.compare`)."""
     single_noise: float
     notes: list[str] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
@@ -158,15 +159,24 @@ def stack_group(
     for placed, fraction in zip(prepared.placed, stacked.rejected_fraction):
         if fraction > MANY_REJECTED:
             notes.append(f"{placed.light.name}: {100 * fraction:.0f} % of its pixels were rejected; look at it")
+    reference = engine.contributions[_index_of_reference(prepared)]
     with clock.stage("measure stack"):
         meta = stack_meta(prepared, engine)
         image = Image(
             stacked.mean, stacked.flags, stacked.variance, PixelUnit.ADU, meta=meta, history=_history(prepared, engine)
         )
-        quality, noise = _measure(image, settings)
+        quality = _measure(image, settings)
+        noise, single_noise = compare_noise(engine, reference, stacked)
     best = max((p.light.quality for p in prepared.placed), key=lambda q: -q.fwhm if np.isfinite(q.fwhm) else -1e9)
-    single_noise = float(np.median([np.mean(c.gain * c.noise) for c in engine.contributions]))
     return GroupResult(prepared, engine, stacked, image, quality, best, noise, single_noise, [*prepared.notes, *notes])
+
+
+def _index_of_reference(prepared: Prepared) -> int:
+    """The reference frame, or (where it belongs to another filter) the frame of most weight."""
+    lights = [placed.light for placed in prepared.placed]
+    if prepared.reference in lights:
+        return lights.index(prepared.reference)
+    return int(np.argmin([float(light.noise.mean()) for light in lights]))
 
 
 def plan_engine(prepared: Prepared, settings: Settings) -> tuple[Engine, list[str]]:
@@ -291,21 +301,14 @@ def _history(prepared: Prepared, engine: Engine) -> tuple[str, ...]:
     )
 
 
-def _measure(image: Image, settings: Settings) -> tuple[Quality, float]:
+def _measure(image: Image, settings: Settings) -> Quality:
     excluded = ~image.good.all(axis=0)
     plane = image.data.mean(axis=0) if image.shape[0] > 1 else image.data[0]
     _, quality = find_stars(
         np.ascontiguousarray(plane), settings.stars, excluded=excluded if excluded.any() else None,
         saturation=0.98 * (image.meta.saturation or np.inf), gain=image.meta.gain,
     )  # fmt: skip
-    good = image.good.all(axis=0)
-    rows = np.flatnonzero(good.mean(axis=1) > 0.5)
-    columns = np.flatnonzero(good.mean(axis=0) > 0.5)
-    if len(rows) < 16 or len(columns) < 16:
-        return quality, float("nan")
-    inner = image.data[:, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    _, noise = channel_statistics(inner, None)
-    return quality, float(noise.mean())
+    return quality
 
 
 def matrix_of(transform: Transform) -> list[float]:
