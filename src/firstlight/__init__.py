@@ -29,10 +29,10 @@ _HOMES: dict[str, str] = {
 __all__ = [*_HOMES, "__version__"]
 
 if TYPE_CHECKING:
-    from firstlight.model.flags import Flag
-    from firstlight.model.image import Image
-    from firstlight.model.meta import Meta
-    from firstlight.model.registration import Transform
+    from firstlight.model.flags import Flag as Flag
+    from firstlight.model.image import Image as Image
+    from firstlight.model.meta import Meta as Meta
+    from firstlight.model.registration import Transform as Transform
 
 
 def __getattr__(name: str) -> Any:

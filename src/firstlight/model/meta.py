@@ -5,10 +5,10 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-J2000 = datetime(2000, 1, 1, 12, tzinfo=timezone.utc)
+J2000 = datetime(2000, 1, 1, 12, tzinfo=UTC)
 
 
 class Kind(enum.StrEnum):
@@ -108,7 +108,7 @@ class Meta:
     def mid_time(self) -> datetime | None:
         """Middle of the exposure, UTC.
 
-        >>> Meta(start=datetime(2020, 1, 1, tzinfo=timezone.utc), exposure=60.0).mid_time.isoformat()
+        >>> Meta(start=datetime(2020, 1, 1, tzinfo=UTC), exposure=60.0).mid_time.isoformat()
         '2020-01-01T00:00:30+00:00'
         """
         if self.middle is not None:
@@ -123,7 +123,7 @@ class Meta:
 def julian_date(time: datetime) -> float:
     """JD (UTC) of a time; leap seconds inside the day are not resolved (error below 1 s on such a day).
 
-    >>> julian_date(datetime(2000, 1, 1, 12, tzinfo=timezone.utc))
+    >>> julian_date(datetime(2000, 1, 1, 12, tzinfo=UTC))
     2451545.0
     """
     return 2451545.0 + (time - J2000).total_seconds() / 86400.0

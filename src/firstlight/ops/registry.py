@@ -128,18 +128,18 @@ def find_operation(id: str) -> Operation:
     >>> find_operation("stretch:midtone")
     Traceback (most recent call last):
         ...
-    firstlight.errors.SpecError: unknown operation 'stretch:midtone'; did you mean stretch:midtones? `firstlight ops` lists them all
+    firstlight.errors.SpecError: unknown operation 'stretch:midtone'; did you mean stretch:midtones? ...
     """
     from firstlight.ops.aliases import ALIASES
 
-    id = ALIASES.get(id, id)
-    family = id.partition(":")[0]
+    known_as = ALIASES.get(id, id)
+    family = known_as.partition(":")[0]
     if family in FAMILIES:
         _import_folder(FAMILIES[family])
-    if id not in _OPERATIONS:
+    if known_as not in _OPERATIONS:
         known = [*operations(), *ALIASES]
         raise SpecError(f"unknown operation {id!r}{nearest(id, known) or ';'} `firstlight ops` lists them all")
-    return _OPERATIONS[id]
+    return _OPERATIONS[known_as]
 
 
 def _import_folder(folder: str) -> None:
