@@ -334,6 +334,8 @@ class FitsSource:
                 unit = units[index]
             with units:
                 data = unit.data
+            if data is not None:
+                data = data.astype(data.dtype.newbyteorder("="), copy=False)
         except (OSError, ValueError, KeyError, TypeError, IndexError, RuntimeError, fits.VerifyError) as error:
             raise FrameError(f"{name}: its compressed pixels cannot be decoded: {error}; copy it again") from error
         if data is None:

@@ -38,6 +38,8 @@ def open_fits(path: Path) -> list[Frame]:
         notes.append("the fourth plane is taken as transparency and not used")
     bitpix = unit.bitpix
     dtype = np.dtype(DTYPES[bitpix])
+    if unit.compressed:
+        dtype = dtype.newbyteorder("=")
     scale = convert.number(header.get("BSCALE"))
     scale = 1.0 if scale is None or scale == 0 else scale
     zero = convert.number(header.get("BZERO")) or 0.0
