@@ -1,0 +1,215 @@
+"""Smooth surfaces through the sky of one channel, past stars and nebulae."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+CLIP_LOW = 4.0
+CLIP_HIGH = 2.5
+"""Objects only ever add light: cells are dropped sooner above the surface than below it."""
+CLIP_SMOOTH = 3.0
+ABOVE = 0.05
+ROUNDS = 12
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """A plane in cells of ``size`` x ``size`` pixels: the median of each, and where it lies."""
+
+    value: np.ndarray
+    """float64 (rows, columns); NaN where less than half of the cell is good."""
+    y: np.ndarray
+    """float64 (rows,): centres of the cells in pixels."""
+    x: np.ndarray
+    shape: tuple[int, int]
+    """(height, width) of the plane."""
+
+    @classmethod
+    def of(cls, plane: np.ndarray, good: np.ndarray, size: int) -> Cells:
+        """Cells of a plane (y, x); those at the far edges may be a little larger."""
+        height, width = plane.shape
+        rows, columns = max(height // size, 1), max(width // size, 1)
+        edges_y = np.linspace(0, height, rows + 1).round().astype(int)
+        edges_x = np.linspace(0, width, columns + 1).round().astype(int)
+        value = np.full((rows, columns), np.nan)
+        whole = bool(good.all())
+        for j, (top, bottom) in enumerate(pairwise(edges_y)):
+            for i, (left, right) in enumerate(pairwise(edges_x)):
+                block = plane[top:bottom, left:right]
+                if not whole:
+                    count = block.size
+                    block = block[good[top:bottom, left:right]]
+                    if 2 * block.size < count:
+                        continue
+                value[j, i] = np.median(block)
+        centres = [(edges[:-1] + edges[1:] - 1) / 2.0 for edges in (edges_y, edges_x)]
+        return cls(value, centres[0], centres[1], (height, width))
+
+
+def polynomial(cells: Cells, degree: int) -> tuple[np.ndarray, np.ndarray]:
+    """Fit a polynomial of a total degree to the cells that hold sky.
+
+    The start is a surface along the lower envelope (least squares in which light above counts little); from there the
+    sky is told from objects by `sky_cells` and fitted, again until nothing changes.
+
+    Returns
+    -------
+    coefficients : ndarray
+        Legendre coefficients (degree + 1, degree + 1) over the plane scaled to -1 .. 1.
+    used : ndarray
+        Boolean like ``cells.value``: taken for sky.
+    """
+    known = np.isfinite(cells.value)
+    powers = [(j, i) for j in range(degree + 1) for i in range(degree + 1 - j)]
+    coefficients = np.zeros((degree + 1, degree + 1))
+    if np.count_nonzero(known) < 2 * len(powers):
+        coefficients[0, 0] = np.median(cells.value[known]) if known.any() else 0.0
+        return coefficients, known
+    basis = np.stack(
+        [np.outer(_legendre(cells.y, cells.shape[0], j), _legendre(cells.x, cells.shape[1], i)) for j, i in powers], -1
+    )
+    solution = _lower_envelope(basis[known], cells.value[known])
+    used = known
+    for _ in range(ROUNDS):
+        keep = sky_cells(cells.value - basis @ solution, known, len(powers))
+        solution = _least_squares(basis[keep], cells.value[keep])
+        if np.array_equal(keep, used):
+            break
+        used = keep
+    for (j, i), value in zip(powers, solution):
+        coefficients[j, i] = value
+    return coefficients, used
+
+
+def _lower_envelope(basis: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Asymmetric least squares (Newey & Powell 1987): residuals above count a twentieth of those below."""
+    weight = np.ones(len(values))
+    for _ in range(ROUNDS):
+        solution = _least_squares(basis, values, weight)
+        weight = np.where(values > basis @ solution, ABOVE, 1.0)
+    return solution
+
+
+def _least_squares(basis: np.ndarray, values: np.ndarray, weight: np.ndarray | None = None) -> np.ndarray:
+    """Normal equations; Legendre polynomials on a filled plane are nearly orthogonal, so nothing is lost.
+
+    A trace of ridge keeps terms that the used cells cannot tell apart small.
+    """
+    weighted = basis if weight is None else basis * weight[:, None]
+    normal = weighted.T @ basis
+    normal[np.diag_indices_from(normal)] += 1e-9 * np.trace(normal) / len(normal)
+    return np.linalg.solve(normal, weighted.T @ values)
+
+
+def sky_cells(residual: np.ndarray, known: np.ndarray, fewest: int) -> np.ndarray:
+    """Cells of a residual map (rows, columns) that hold sky: among the bulk of the darker ones, not beside an object.
+
+    Objects are looked for in means over 3 x 3 cells too, where faint wide light stands out three times better.
+    """
+    from scipy.ndimage import binary_dilation, uniform_filter
+
+    centre, sigma = _bulk(residual[known])
+    inside = known & (residual > centre - CLIP_LOW * sigma) & (residual < centre + CLIP_HIGH * sigma)
+    share = uniform_filter(known.astype(float), 3)
+    smooth = uniform_filter(np.where(known, residual, 0.0), 3) / np.maximum(share, 0.1)
+    centre, sigma = _bulk(smooth[known])
+    objects = known & (smooth > centre + CLIP_SMOOTH * sigma)
+    for grown in (2, 1, 0):
+        apart = inside & ~binary_dilation(objects, iterations=grown) if grown else inside
+        if np.count_nonzero(apart) >= max(4 * fewest, 0.15 * np.count_nonzero(known)):
+            return apart
+    return known
+
+
+def _bulk(values: np.ndarray) -> tuple[float, float]:
+    """Level and spread of the sky among residuals: the shortest interval with a quarter of them, and the scatter of
+    those below it. Objects, on one side only, hardly move either."""
+    ordered = np.sort(values)
+    n = max(len(ordered) // 4, 1)
+    width = ordered[n:] - ordered[:-n]
+    first = int(np.argmin(width)) if width.size else 0
+    centre = float(np.median(ordered[first : first + n + 1]))
+    below = centre - ordered[ordered <= centre]
+    floor = 1e-7 * float(np.max(np.abs(ordered))) + 1e-30
+    return centre, max(1.4826 * float(np.median(below)), floor)
+
+
+def polynomial_on(coefficients: np.ndarray, ys: np.ndarray, xs: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """The polynomial at rows ``ys`` and columns ``xs`` of the plane: float64 (len(ys), len(xs))."""
+    degree = len(coefficients) - 1
+    across = np.stack([_legendre(ys, shape[0], j) for j in range(degree + 1)])
+    along = np.stack([_legendre(xs, shape[1], i) for i in range(degree + 1)])
+    return across.T @ coefficients @ along
+
+
+def _legendre(positions: np.ndarray, length: int, order: int) -> np.ndarray:
+    scaled = (2 * np.asarray(positions, np.float64) + 1) / length - 1
+    return np.polynomial.legendre.legval(scaled, [0.0] * order + [1.0])
+
+
+def mesh(cells: Cells, residual: np.ndarray, used: np.ndarray, scale: float) -> np.ndarray:
+    """A spline surface whose nodes are about ``scale`` apart, through the means of the cells that hold sky.
+
+    Nodes with too little sky around them are filled from the others by the smoothest surface (Laplace).
+    Returns float64 of the plane's shape; cubic between the nodes, straight beyond the outermost.
+    """
+    height, width = cells.shape
+    nodes_y, nodes_x = _nodes(height, scale), _nodes(width, scale)
+    to_y = _tents(cells.y, nodes_y)
+    to_x = _tents(cells.x, nodes_x)
+    weight = to_y @ used.astype(float) @ to_x.T
+    total = to_y @ np.where(used, residual, 0.0) @ to_x.T
+    full = np.outer(to_y.sum(axis=1), to_x.sum(axis=1))
+    known = weight > 0.25 * full
+    if not known.any():
+        return np.zeros(cells.shape)
+    values = _filled(np.divide(total, weight, out=np.zeros_like(total), where=known), known)
+    return _spline(nodes_y, height) @ values @ _spline(nodes_x, width).T
+
+
+def _nodes(length: int, scale: float) -> np.ndarray:
+    count = max(round(length / scale), 1)
+    return (np.arange(count) + 0.5) * length / count - 0.5
+
+
+def _tents(positions: np.ndarray, nodes: np.ndarray) -> np.ndarray:
+    """Weights (nodes, positions): 1 within half a spacing of a node."""
+    spacing = nodes[1] - nodes[0] if len(nodes) > 1 else np.inf
+    return (np.abs(positions[None] - nodes[:, None]) <= spacing / 2).astype(float)
+
+
+def _filled(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Unknown nodes become the mean of their neighbours, until all agree."""
+    if known.all():
+        return values
+    unknown = np.argwhere(~known)
+    index = {tuple(at): k for k, at in enumerate(unknown)}
+    matrix, right = np.zeros((len(unknown), len(unknown))), np.zeros(len(unknown))
+    for k, (j, i) in enumerate(unknown):
+        for at in ((j - 1, i), (j + 1, i), (j, i - 1), (j, i + 1)):
+            if 0 <= at[0] < values.shape[0] and 0 <= at[1] < values.shape[1]:
+                matrix[k, k] += 1
+                if at in index:
+                    matrix[k, index[at]] -= 1
+                else:
+                    right[k] += values[at]
+    filled = values.copy()
+    filled[~known] = np.linalg.solve(matrix, right)
+    return filled
+
+
+def _spline(nodes: np.ndarray, length: int) -> np.ndarray:
+    """Matrix (length, nodes): natural cubic spline through the nodes, at every pixel; straight beyond the ends."""
+    from scipy.interpolate import CubicSpline
+
+    if len(nodes) == 1:
+        return np.ones((length, 1))
+    positions = np.arange(length, dtype=np.float64)
+    spline = CubicSpline(nodes, np.eye(len(nodes)), bc_type="natural")
+    inside = spline(np.clip(positions, nodes[0], nodes[-1]))
+    below = np.minimum(positions - nodes[0], 0.0)[:, None] * spline(nodes[0], 1)
+    above = np.maximum(positions - nodes[-1], 0.0)[:, None] * spline(nodes[-1], 1)
+    return inside + below + above
