@@ -183,7 +183,25 @@ def _limits(method, low, high, ranked, sums, squares, centre, valid, count, nois
 
 
 @fast_kernel
-def _average(tile, count, centre, bottom, top, weight, noise, photons, total, sums, variance, slope, kept, low, high, hits):
+def _average(
+    tile,
+    count,
+    centre,
+    bottom,
+    top,
+    weight,
+    noise,
+    photons,
+    total,
+    sums,
+    squares,
+    variance,
+    slope,
+    kept,
+    low,
+    high,
+    hits,
+):
     """Weighted sums over the kept samples; ``hits`` counts the rejected samples of each frame."""
     all_weights = np.float32(0.0)
     all_noise = np.float32(0.0)
@@ -192,6 +210,7 @@ def _average(tile, count, centre, bottom, top, weight, noise, photons, total, su
     for p in range(TILE):
         total[p] = 0.0
         sums[p] = 0.0
+        squares[p] = 0.0
         variance[p] = 0.0
         slope[p] = 0.0
         kept[p] = 0
@@ -212,7 +231,9 @@ def _average(tile, count, centre, bottom, top, weight, noise, photons, total, su
             all_slopes += s
             whole += 1
             for p in range(count):
-                sums[p] += w * (line[p] - centre[p])
+                d = line[p] - centre[p]
+                sums[p] += w * d
+                squares[p] += w * d * d
             continue
         rejected = 0
         for p in range(count):
@@ -225,7 +246,9 @@ def _average(tile, count, centre, bottom, top, weight, noise, photons, total, su
                 rejected += 1
             elif value == value:
                 total[p] += w
-                sums[p] += w * (value - centre[p])
+                d = value - centre[p]
+                sums[p] += w * d
+                squares[p] += w * d * d
                 variance[p] += v
                 slope[p] += s
                 kept[p] += 1
@@ -239,7 +262,7 @@ def _average(tile, count, centre, bottom, top, weight, noise, photons, total, su
 
 @kernel
 def combine(
-    cube, pairs, method, low, high, gain, zero, weight, noise, photons, level,
+    cube, pairs, method, low, high, gain, zero, weight, noise, photons, level, from_scatter,
     mean, variance, kept, rejected_low, rejected_high, hits,
 ):  # fmt: skip
     """Combine the frames of ``cube`` (n, m) pixel by pixel.
@@ -248,7 +271,8 @@ def combine(
     for the median the median network is enough if no sample is missing). ``low`` and ``high`` are limits in sigma, or,
     for min-max, numbers of samples. ``noise`` is the variance of each frame's background and ``photons`` the variance
     added per unit of signal above ``level``, both after the gain; they give the variance of the mean,
-    ``sum(w^2 (noise + photons * signal)) / sum(w)^2``.
+    ``sum(w^2 (noise + photons * signal)) / sum(w)^2``; with ``from_scatter`` that is taken from the scatter of the kept
+    samples instead.
 
     Writes ``mean`` (NaN where nothing was measured), ``variance``, ``kept`` and the two rejection counts, all (m,),
     and adds to ``hits`` (n,) the number of samples rejected in each frame.
@@ -262,7 +286,7 @@ def combine(
     centre = np.empty(TILE, np.float32)
     bottom = np.empty(TILE, np.float32)
     top = np.empty(TILE, np.float32)
-    accumulated = np.empty((4, TILE), np.float32)
+    accumulated = np.empty((5, TILE), np.float32)
     counts = np.empty((3, TILE), np.int32)
     mean_noise = np.float32(np.mean(noise))
     mean_photons = np.float32(np.mean(photons))
@@ -293,7 +317,8 @@ def combine(
                 )  # fmt: skip
         _average(
             tile, count, centre, bottom, top, weight, noise, photons,
-            accumulated[0], accumulated[1], accumulated[2], accumulated[3], counts[0], counts[1], counts[2], hits,
+            accumulated[0], accumulated[1], accumulated[2], accumulated[3], accumulated[4],
+            counts[0], counts[1], counts[2], hits,
         )  # fmt: skip
         for p in range(count):
             i = start + p
@@ -306,6 +331,12 @@ def combine(
                 variance[i] = np.float32(np.nan)
                 continue
             value = centre[p] if method == MEDIAN else centre[p] + accumulated[1, p] / total
-            spread = accumulated[2, p] + accumulated[3, p] * max(value - np.float32(level), np.float32(0.0))
             mean[i] = value
-            variance[i] = spread / (total * total)
+            if from_scatter:
+                n = counts[0, p]
+                offset = accumulated[1, p] / total
+                scatter = max(accumulated[2, p] / total - offset * offset, np.float32(0.0))
+                variance[i] = scatter / (n - 1) if n > 1 else np.float32(np.nan)
+            else:
+                spread = accumulated[3, p] + accumulated[4, p] * max(value - np.float32(level), np.float32(0.0))
+                variance[i] = spread / (total * total)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -76,8 +76,7 @@ def build_master(
         frames, gain, set_aside, notes = _flat_levels(frames, under)
     channels, height, width = plan.like.shape
     settings = (settings or Combine()).resolved(len(frames))
-    terms = FrameTerms.equal(len(frames))
-    terms = FrameTerms(gain, terms.zero, terms.weight, terms.noise, terms.photons)
+    terms = replace(FrameTerms.equal(len(frames), noise=_noise_between(frames, gain) ** 2), gain=gain)
     mean = np.empty((channels, height, width), np.float32)
     variance = np.empty_like(mean)
     saturated = np.zeros(mean.shape, bool)
@@ -88,16 +87,14 @@ def build_master(
         cube = np.empty((len(frames), channels, bottom - top, width), np.float32)
         full = np.zeros(cube.shape[1:], np.int32)
         for i, frame in enumerate(frames):
-            cube[i] = adu_rows(frame, top, bottom)
-            full += cube[i] >= limits[i]
+            adu_rows(frame, top, bottom, out=cube[i])
+            if np.isfinite(limits[i]):
+                full += cube[i] >= limits[i]
             if under is not None:
                 cube[i] -= under.image.data[:, top:bottom]
-        result = combine_cube(cube, settings, terms)
+        result = combine_cube(cube, settings, terms, variance_from_scatter=True)
         mean[:, top:bottom] = result.mean
-        cube *= gain[:, None, None, None]
-        # The scatter of the frames about the robust mean, from the absolute deviations: outliers hardly count.
-        scatter = np.mean(np.abs(cube - result.mean), axis=0) * np.float32(np.sqrt(np.pi / 2))
-        variance[:, top:bottom] = scatter**2 / max(len(frames) - 1, 1)
+        variance[:, top:bottom] = result.variance
         saturated[:, top:bottom] = 2 * full > len(frames)
         return (bottom - top) * len(frames)
 
@@ -119,6 +116,20 @@ def build_master(
         history=(f"{plan.kind} master of {len(frames)} frames, {settings.method}",),
     )
     return Master(plan, image, tuple(set_aside), tuple(notes))
+
+
+def _noise_between(frames: list[Frame], gain: np.ndarray) -> float:
+    """Noise of one frame, adu after the gain: what two frames differ by where nothing but noise makes them differ.
+
+    It keeps the limits of rejection from being too tight by chance, see `firstlight.kernels.combine`.
+    """
+    if len(frames) < 2:
+        return 0.0
+    height = frames[0].shape[1]
+    first, last = height // 4, min(height // 4 + 256, height)
+    one, two = (adu_rows(frame, first, last) * gain[i] for i, frame in enumerate(frames[:2]))
+    steps = (one - two)[:, ::2, ::2]
+    return float(1.4826 * np.median(np.abs(steps - np.median(steps))) / np.sqrt(2.0))
 
 
 def _ready(plan: MasterPlan) -> Master:

@@ -8,10 +8,11 @@ from firstlight.io.frame import Frame
 from firstlight.kernels.calibrate import decode_uint16
 
 
-def adu_rows(frame: Frame, top: int, bottom: int) -> np.ndarray:
-    """Rows top <= y < bottom in adu, float32 (channels, rows, x), a new array."""
+def adu_rows(frame: Frame, top: int, bottom: int, out: np.ndarray | None = None) -> np.ndarray:
+    """Rows top <= y < bottom in adu, float32 (channels, rows, x), in ``out`` or a new array."""
     raw = frame.rows(top, bottom)
-    out = np.empty(raw.shape, np.float32)
+    if out is None:
+        out = np.empty(raw.shape, np.float32)
     if raw.dtype.itemsize == 2 and raw.dtype.kind in "iu":
         swapped = not raw.dtype.isnative
         bits = raw.view(np.uint16)

@@ -85,7 +85,9 @@ class Combined:
     """int64 (n,): samples of each frame that were rejected."""
 
 
-def combine_cube(cube: np.ndarray, settings: Combine, terms: FrameTerms) -> Combined:
+def combine_cube(
+    cube: np.ndarray, settings: Combine, terms: FrameTerms, *, variance_from_scatter: bool = False
+) -> Combined:
     """Combine a cube along its first axis.
 
     Parameters
@@ -98,8 +100,9 @@ def combine_cube(cube: np.ndarray, settings: Combine, terms: FrameTerms) -> Comb
     Returns
     -------
     Combined
-        The variance is propagated from ``terms`` (not from the scatter of the samples); a median's is enlarged by
-        the factor it has for Gaussian noise and this number of frames.
+        The variance is propagated from ``terms``, or with ``variance_from_scatter`` that of the mean of the kept
+        samples (equal weights; NaN for a single one). A median's is enlarged by the factor it has for Gaussian noise
+        and this number of frames.
 
     Notes
     -----
@@ -131,7 +134,8 @@ def combine_cube(cube: np.ndarray, settings: Combine, terms: FrameTerms) -> Comb
         pairs = sorting_network(n)
     kernels.combine(
         flat, pairs, _METHODS[settings.method], np.float32(settings.low), np.float32(settings.high),
-        terms.gain, terms.zero, terms.weight, terms.noise, terms.photons, np.float32(terms.level),
+        terms.gain, terms.zero, terms.weight, terms.noise, terms.photons,
+        np.float32(terms.level), variance_from_scatter,
         mean, variance, kept, low, high, hits,
     )  # fmt: skip
     if settings.method == "median":
