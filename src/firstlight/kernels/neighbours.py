@@ -29,3 +29,37 @@ def scatter(plane, bad, ys, xs, step, half, fewest, centre, out):
                 total += (plane[y, x] - centre[k]) ** 2
                 n += 1
         out[k] = total / n * (n + 1) / n if n >= fewest else np.nan
+
+
+@kernel
+def box_median(plane, good, variance, has_variance, half, factors, out, out_variance):
+    """Median of the good pixels up to ``half`` rows and columns away, at good pixels; others are left as they are.
+
+    ``factors`` (n + 1,): variance of the median of n values over their mean variance.
+    """
+    height, width = plane.shape
+    values = np.empty((2 * half + 1) ** 2, np.float32)
+    for y in range(height):
+        top, bottom = max(y - half, 0), min(y + half + 1, height)
+        for x in range(width):
+            if not good[y, x]:
+                continue
+            left, right = max(x - half, 0), min(x + half + 1, width)
+            n = 0
+            total = 0.0
+            for j in range(top, bottom):
+                for i in range(left, right):
+                    if good[j, i]:
+                        # Sorted as it grows: boxes are small and nearly in order already.
+                        value = plane[j, i]
+                        k = n
+                        while k > 0 and values[k - 1] > value:
+                            values[k] = values[k - 1]
+                            k -= 1
+                        values[k] = value
+                        if has_variance:
+                            total += variance[j, i]
+                        n += 1
+            out[y, x] = values[n // 2] if n % 2 else np.float32(0.5) * (values[n // 2 - 1] + values[n // 2])
+            if has_variance:
+                out_variance[y, x] = total / n * factors[n]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,6 +43,13 @@ class PixelMap:
             self.scale * (self.xx * x + self.xy * y) + self.x0,
             self.scale * (self.yx * x + self.yy * y) + self.y0,
         )
+
+
+def taken(image: Image, take: Callable[[np.ndarray], np.ndarray], map: PixelMap) -> Image:
+    """The image whose planes (channel, y, x) are what ``take`` makes of them, its record moved along."""
+    data, flags = np.ascontiguousarray(take(image.data)), np.ascontiguousarray(take(image.flags))
+    variance = None if image.variance is None else np.ascontiguousarray(take(image.variance))
+    return moved(image.replace(data=data, flags=flags, variance=variance), map, data.shape[1:])
 
 
 def moved(image: Image, map: PixelMap, shape: tuple[int, int]) -> Image:

@@ -63,7 +63,9 @@ def polynomial(cells: Cells, degree: int) -> tuple[np.ndarray, np.ndarray]:
         Boolean like ``cells.value``: taken for sky.
     """
     known = np.isfinite(cells.value)
-    powers = [(j, i) for j in range(degree + 1) for i in range(degree + 1 - j)]
+    # A power needs five cells for its second degree, seven for its third, to be told from noise.
+    most_y, most_x = ((n - 1) // 2 for n in known.shape)
+    powers = [(j, i) for j in range(min(degree, most_y) + 1) for i in range(min(degree - j, most_x) + 1)]
     coefficients = np.zeros((degree + 1, degree + 1))
     if np.count_nonzero(known) < 2 * len(powers):
         coefficients[0, 0] = np.median(cells.value[known]) if known.any() else 0.0
