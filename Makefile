@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 SOURCES := src tests benchmarks docs
-PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --root-user-action=ignore --constraint constraints.txt
+PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install --root-user-action=ignore --constraint constraints.txt
 
 .PHONY: help demo test lint format bench docs system clean
 help:
