@@ -185,6 +185,11 @@ def test_no_clock_in_results():
         for _, node, where in nodes(ast.Attribute, packages=PURE)
         if tuple(ast.unparse(node).split(".")[-2:]) in CLOCKS
     ]
+    offences += [
+        f"{where}: {name}"
+        for path, name, where, _ in all_imports()
+        if layer_of(path) in PURE and tuple(name.split(".")) in CLOCKS
+    ]
     hold(offences, "a result may not depend on the clock; take the time as an argument:")
 
 
