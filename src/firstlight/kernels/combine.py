@@ -203,10 +203,6 @@ def _average(
     hits,
 ):
     """Weighted sums over the kept samples; ``hits`` counts the rejected samples of each frame."""
-    all_weights = np.float32(0.0)
-    all_noise = np.float32(0.0)
-    all_slopes = np.float32(0.0)
-    whole = 0
     for p in range(TILE):
         total[p] = 0.0
         sums[p] = 0.0
@@ -225,15 +221,16 @@ def _average(
         for p in range(count):
             outside += not ((line[p] >= bottom[p]) & (line[p] <= top[p]))
         if outside == 0:
-            # Most rows of most tiles: every sample stays.
-            all_weights += w
-            all_noise += v
-            all_slopes += s
-            whole += 1
+            # Most rows of most tiles: every sample stays. Each pixel adds in the order of the frames all the same, so
+            # that its bytes do not depend on its neighbours in the tile.
             for p in range(count):
                 d = line[p] - centre[p]
+                total[p] += w
                 sums[p] += w * d
                 squares[p] += w * d * d
+                variance[p] += v
+                slope[p] += s
+                kept[p] += 1
             continue
         rejected = 0
         for p in range(count):
@@ -253,11 +250,6 @@ def _average(
                 slope[p] += s
                 kept[p] += 1
         hits[n] += rejected
-    for p in range(count):
-        total[p] += all_weights
-        variance[p] += all_noise
-        slope[p] += all_slopes
-        kept[p] += whole
 
 
 @kernel
