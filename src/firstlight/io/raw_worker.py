@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import struct
 import sys
 from typing import Any
 
@@ -59,7 +60,7 @@ def _tags(path: str, raw: Any) -> list[list[Any]]:
             cards = cards_of_tiff(file.pages[0])
             if cards:
                 return [list(card) for card in cards]
-    except (OSError, ValueError, KeyError, IndexError, TypeError, tifffile.TiffFileError):
+    except (OSError, struct.error, ValueError, LookupError, TypeError, tifffile.TiffFileError):
         pass
     try:
         import rawpy

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +45,15 @@ def open_tiff(path: Path) -> list[Frame]:
                 number = index + 1 if len(alike) > 1 else None
                 frames.append(picture_frame(path, (channels, height, width), page.dtype, source, cards, notes, number))
             return frames
-    except (tifffile.TiffFileError, ValueError, KeyError, IndexError, TypeError, OverflowError, EOFError) as error:
+    except (
+        tifffile.TiffFileError,
+        struct.error,
+        LookupError,
+        ValueError,
+        TypeError,
+        ArithmeticError,
+        EOFError,
+    ) as error:
         raise FrameError(f"{name}: cannot be read as TIFF: {error}; the file is broken or cut short") from error
 
 
@@ -96,7 +105,7 @@ class TiffSource:
         try:
             with tifffile.TiffFile(self.path) as file:
                 pixels = _decode(file.pages[self.page], file.filehandle, self.path.name)
-        except (tifffile.TiffFileError, ValueError, IndexError, zlib.error) as error:
+        except (tifffile.TiffFileError, struct.error, ValueError, LookupError, zlib.error) as error:
             raise FrameError(f"{self.path.name}: its pixels cannot be decoded: {error}; copy it again") from error
         return pixels[: self.shape[0], top:bottom]
 
@@ -142,12 +151,25 @@ def _unpack(content: bytes, how: int, size: int, name: str) -> bytes | np.ndarra
         if decode_lzw(np.frombuffer(content, np.uint8), found) != size:
             raise FrameError(f"{name}: damaged: its LZW-compressed pixels make no sense; copy it again")
     else:
-        import tifffile
-
-        found = tifffile.TIFF.DECOMPRESSORS[how](content)
+        found = _unpack_bits(content)
     if len(found) < size:
         raise FrameError(f"{name}: {len(found)} bytes in a strip that needs {size}; the file is broken")
     return found
+
+
+def _unpack_bits(content: bytes) -> bytes:
+    """PackBits (TIFF 6.0, section 9): runs of literal and of repeated bytes."""
+    out, place = bytearray(), 0
+    while place < len(content):
+        head = content[place]
+        if head < 128:
+            out += content[place + 1 : place + 2 + head]
+            place += 2 + head
+        else:
+            if head > 128:
+                out += content[place + 1 : place + 2] * (257 - head)
+            place += 1 if head == 128 else 2
+    return bytes(out)
 
 
 def _undo_predictor(content: np.ndarray, predictor: int, shape: tuple[int, int, int], dtype: np.dtype) -> np.ndarray:
