@@ -331,18 +331,26 @@ class FitsSource:
         try:
             with _quietly():
                 units = fits.open(self.path, memmap=False, do_not_scale_image_data=index == self.index)
-                unit = units[index]
             with units:
+                with _quietly():
+                    unit = units[index]
                 data = unit.data
-            if data is not None:
-                data = data.astype(data.dtype.newbyteorder("="), copy=False)
-        except (OSError, ValueError, KeyError, TypeError, IndexError, RuntimeError, fits.VerifyError) as error:
+                if data is not None:
+                    data = data.astype(data.dtype.newbyteorder("="), copy=False)
+        except Exception as error:
+            # Damaged tiles make the decoders fail in a dozen ways, with classes of their own among them.
             raise FrameError(f"{name}: its compressed pixels cannot be decoded: {error}; copy it again") from error
         if data is None:
             raise FrameError(f"{name}: HDU {index} holds no pixels")
+        channels, height, width = self.shape
+        given = data.shape[:2] if self.interleaved else data.shape[-2:]
+        if given != (height, width) or data.size < channels * height * width:
+            raise FrameError(
+                f"{name}: its compressed pixels are {data.shape}, its header says {self.shape}; it is broken"
+            )
         if self.interleaved:
             return np.ascontiguousarray(data.transpose(2, 0, 1))
-        return data.reshape(-1, *self.shape[1:])[: self.shape[0]]
+        return data.reshape(-1, height, width)[:channels]
 
 
 def open_bytes(path: Path) -> _Bytes:

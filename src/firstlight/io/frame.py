@@ -90,13 +90,15 @@ class Frame:
         self.source.check()
         raw = self.rows(0, self.shape[1])
         data = np.empty(self.shape, np.float32)
-        if self.scale == 1 and self.zero == 0:
-            data[...] = raw
-        else:
-            for channel in range(self.shape[0]):
-                scaled = np.multiply(raw[channel], np.float64(self.scale), dtype=np.float64)
-                scaled += self.zero
-                data[channel] = scaled
+        # What no float32 can hold becomes infinite, and is flagged.
+        with np.errstate(over="ignore", invalid="ignore"):
+            if self.scale == 1 and self.zero == 0:
+                data[...] = raw
+            else:
+                for channel in range(self.shape[0]):
+                    scaled = np.multiply(raw[channel], np.float64(self.scale), dtype=np.float64)
+                    scaled += self.zero
+                    data[channel] = scaled
         flags, variance = self.source.planes()
         return Image(
             data,

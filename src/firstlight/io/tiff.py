@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import struct
+import logging
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,8 @@ def open_tiff(path: Path) -> list[Frame]:
     """Every full-size page of a TIFF file as one frame; FrameError where it cannot be used."""
     import tifffile
 
+    # What tifffile has to say of odd tags is said here by notes and errors.
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)
     name = path.name
     size = path.stat().st_size
     try:
@@ -45,15 +47,10 @@ def open_tiff(path: Path) -> list[Frame]:
                 number = index + 1 if len(alike) > 1 else None
                 frames.append(picture_frame(path, (channels, height, width), page.dtype, source, cards, notes, number))
             return frames
-    except (
-        tifffile.TiffFileError,
-        struct.error,
-        LookupError,
-        ValueError,
-        TypeError,
-        ArithmeticError,
-        EOFError,
-    ) as error:
+    except FrameError:
+        raise
+    except Exception as error:
+        # Damaged tags make tifffile fail in a dozen ways.
         raise FrameError(f"{name}: cannot be read as TIFF: {error}; the file is broken or cut short") from error
 
 
@@ -105,7 +102,9 @@ class TiffSource:
         try:
             with tifffile.TiffFile(self.path) as file:
                 pixels = _decode(file.pages[self.page], file.filehandle, self.path.name)
-        except (tifffile.TiffFileError, struct.error, ValueError, LookupError, zlib.error) as error:
+        except FrameError:
+            raise
+        except Exception as error:
             raise FrameError(f"{self.path.name}: its pixels cannot be decoded: {error}; copy it again") from error
         return pixels[: self.shape[0], top:bottom]
 
