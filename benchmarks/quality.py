@@ -246,16 +246,18 @@ class Assessment:
         return float(np.sqrt((_robust(dx) ** 2 + _robust(dy) ** 2) / 2.0))
 
     def trail(self) -> tuple[float, float]:
-        """What is left of the worst trail: over what a plain mean would leave, and in noise of the stack."""
-        left, sigmas = [0.0], [0.0]
+        """What is left of the trails over what a plain mean would leave, and of the worst in noise of the stack."""
+        left, plain, sigmas = 0.0, 0.0, [0.0]
         gain = self.truth.night.camera.gain
         for frame in self.lights:
             for t in frame.trails:
                 height = self.height_along(frame, t)
                 peak = t.brightness / (t.fwhm * 1.0645) / gain * self.reference.transparency / frame.transparency
-                left.append(height / self.scale / (peak / len(self.lights)))
+                left += height / self.scale
+                plain += peak / len(self.lights)
                 sigmas.append(height / self.pixel_noise)
-        return float(max(left)), float(max(sigmas))
+        # Added up before they are divided: of a faint trail alone, the ratio is noise.
+        return float(left / plain) if plain else 0.0, float(max(sigmas))
 
     def height_along(self, frame: FrameTruth, trail: Trail) -> float:
         """Greatest mean level, over its surroundings, of the stack along a line within two FWHM of a trail."""

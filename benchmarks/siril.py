@@ -98,6 +98,7 @@ def compare(truth: Truth, arguments: argparse.Namespace) -> dict:
         say("Siril, stage by stage")
         costs, _ = siril_job.run(truth.folder, WORK / "siril", threads, split=True)
         report["stages"]["Siril"] = {name: asdict(cost) for name, cost in costs.items()}
+        siril_job.tidy(WORK / "siril")
     if with_firstlight:
         report["runs"]["firstlight"] = ours
         report["quality"]["firstlight"] = judged(firstlight_job.stack(products), truth, firstlight_job.used(products))
@@ -174,7 +175,7 @@ def shown(key: str, value: float | str) -> str:
         return value
     if key.endswith(("bias", "scatter")):
         return f"{100 * value:+.2f} %" if key.endswith("bias") else f"{100 * value:.2f} %"
-    return f"{value:.3f}"
+    return f"{value:.3g}" if key == "scale" else f"{value:.3f}"
 
 
 def say(text: str) -> None:

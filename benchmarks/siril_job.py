@@ -80,3 +80,10 @@ def run(night: Path, folder: Path, threads: int, *, split: bool = False) -> tupl
     if not result.is_file():
         raise RuntimeError(f"Siril made no stack; see the logs in {folder}")
     return costs, result
+
+
+def tidy(folder: Path) -> None:
+    """Delete the copies of frames; logs, scripts and the stack stay."""
+    for path in (folder / "process").glob("*.fits"):
+        if path.name != "result.fits":
+            path.unlink()
