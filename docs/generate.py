@@ -1,99 +1,162 @@
-"""Write the generated pages of docs/ from the sources: `make docs`."""
+"""Write the generated pages: one for each operation, the list of them, and the record of their parameters.
+
+python docs/generate.py             write what has changed
+python docs/generate.py --check     write nothing; exit code 1 where a page is not fresh
+python docs/generate.py --accept    also where parameters changed without a new version
+"""
 
 from __future__ import annotations
 
+import argparse
 import inspect
+import json
+import sys
 from pathlib import Path
 from typing import Any
 
+from firstlight.ops.aliases import ALIASES
 from firstlight.ops.registry import FAMILIES, Operation, describe, operations
 
-HERE = Path(__file__).resolve().parent
-FAMILY_TITLES = {
-    "cal": "Calibration",
-    "abr": "Background",
-    "bin": "Binning",
-    "crop": "Cropping",
-    "tx": "Geometry",
-    "align": "Alignment",
-    "norm": "Normalisation",
-    "rej": "Rejection",
-    "stack": "Stacking",
-    "nr": "Noise",
-    "sharp": "Sharpness",
-    "color": "Colour",
-    "contrast": "Contrast",
-    "morphology": "Morphology",
-    "extract": "Extraction",
-    "stretch": "Stretching",
-    "inspect": "Inspection",
-    "meta": "Header",
-}
+DOCS = Path(__file__).resolve().parent
+PAGES = DOCS / "operations"
+SCHEMA = DOCS.parent / "tests" / "golden" / "schema.json"
+NOTE = "<!-- Made by docs/generate.py from the sources: change those. -->"
 
 
-def operations_page() -> str:
-    """The reference of every operation, as Markdown."""
-    known = operations()
+def pages() -> dict[Path, str]:
+    """Every generated page and its text."""
+    found = {PAGES / "README.md": index()}
+    for operation in operations().values():
+        found[PAGES / page_name(operation)] = page(operation)
+    return found
+
+
+def page_name(operation: Operation) -> str:
+    return operation.id.replace(":", "-") + ".md"
+
+
+def index() -> str:
     lines = [
+        NOTE,
+        "",
         "# Operations",
         "",
-        "Written by `make docs` from the sources. Every operation here is a step of `firstlight apply IN OUT STEP...`,",
-        "a command (`firstlight OPERATION IN OUT`), and a Python call (`fl.apply(image, STEP)`).",
-        "",
+        "One step on one image: `firstlight apply IN OUT STEP...`, or `firstlight OP`.",
     ]
-    for family in FAMILIES:
-        members = [op for op in known.values() if op.family == family]
-        if not members:
-            continue
-        lines += [f"## {FAMILY_TITLES[family]}", ""]
-        for op in members:
-            lines += _operation(op)
-    return "\n".join(lines).rstrip() + "\n"
+    folders = dict.fromkeys(FAMILIES.values())
+    for folder in folders:
+        here = [o for o in operations().values() if FAMILIES[o.family] == folder]
+        if here:
+            lines += ["", f"## {folder.capitalize()}", "", "| operation | |", "|---|---|"]
+            lines += [f"| [`{o.id}`]({page_name(o)}) | {o.summary} |" for o in here]
+    if ALIASES:
+        lines += ["", "## Other spellings", "", "| written | means |", "|---|---|"]
+        lines += [f"| `{old}` | `{new}` |" for old, new in sorted(ALIASES.items())]
+    return "\n".join(lines) + "\n"
 
 
-def _operation(op: Operation) -> list[str]:
-    text, _, _ = inspect.cleandoc(op.function.__doc__ or "").partition(">>>")
-    lines = [f"### {op.id}", "", text.strip(), ""]
-    facts = [f"Version {op.version}", f"reach: {op.reach.value}"]
-    if op.frames:
-        facts.append(f"further images: {', '.join(op.frames)}")
-    if op.demands:
-        facts.append(f"wants {op.demands.value} data")
-    if op.gives:
-        facts.append(f"gives {op.gives.value} data")
-    lines += ["; ".join(facts) + ".", ""]
-    rows = describe(op.params)
+def page(operation: Operation) -> str:
+    """The page of one operation."""
+    text = inspect.cleandoc(operation.function.__doc__ or "")
+    lines = [NOTE, "", f"# {operation.id}", "", *sections(text), "", "## Parameters", ""]
+    rows = describe(operation.params)
     if rows:
-        lines += ["| parameter | default | allowed | meaning |", "|---|---|---|---|"]
-        lines += [_row(row) for row in rows] + [""]
-    return lines
-
-
-def _row(row: dict[str, Any]) -> str:
-    default = row["default"]
-    if isinstance(default, bool):
-        default = str(default).lower()
-    if row["choices"]:
-        allowed = ", ".join(f"`{choice}`" for choice in row["choices"])
-    elif row["type"] == "boolean":
-        allowed = "`true`, `false`"
+        lines += ["| parameter | default | unit | allowed | |", "|---|---|---|---|---|"]
+        lines += [
+            f"| `{r['name']}` | {shown(r['default'])} | {r['unit']} | {allowed(r)} | {one_line(r['description'])} |"
+            for r in rows
+        ]
     else:
-        signs = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-        bounds = [f"{signs[key]} {value:g}" for key, value in row["bounds"].items()]
-        allowed = " and ".join(bounds) or row["type"]
-    unit = f" {row['unit']}" if row["unit"] else ""
-    meaning = " ".join(row["description"].split()).replace("|", "\\|")
-    return f"| `{row['name']}` | {default}{unit} | {allowed} | {meaning} |"
+        lines += ["None."]
+    if operation.frames:
+        lines += ["", f"Further images, in this order: {', '.join(operation.frames)}."]
+    lines += ["", "## Facts", "", f"- version {operation.version}", f"- looks at: {operation.reach}"]
+    if operation.demands:
+        lines += [f"- needs {operation.demands} data"]
+    if operation.gives:
+        lines += [f"- gives {operation.gives} data"]
+    return "\n".join(lines) + "\n"
 
 
-PAGES = {"operations.md": operations_page}
+def sections(text: str) -> list[str]:
+    """The docstring as Markdown: headings, and examples as code."""
+    out: list[str] = []
+    lines = text.splitlines()
+    code = False
+    for number, line in enumerate(lines):
+        following = lines[number + 1] if number + 1 < len(lines) else ""
+        if line.startswith(">>>") and not code:
+            code = True
+            out.append("```python")
+        if code and not line.strip():
+            code = False
+            out.append("```")
+        if following and set(following) == {"-"}:
+            out.append(f"## {line}")
+        elif line and set(line) == {"-"}:
+            out.append("")
+        else:
+            out.append(line if code else line.replace("``", "`"))
+    return [*out, "```"] if code else out
 
 
-def main() -> None:
-    for name, page in PAGES.items():
-        (HERE / name).write_text(page(), encoding="utf-8")
-        print(f"docs/{name}")
+def one_line(text: str) -> str:
+    return " ".join(text.split()).replace("``", "`").replace("|", "\\|")
+
+
+def shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def allowed(row: dict[str, Any]) -> str:
+    """Choices or bounds, in words."""
+    if row["type"] == "boolean":
+        return "yes, no"
+    if row["choices"]:
+        return ", ".join(f"`{choice}`" for choice in row["choices"])
+    signs = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+    return " and ".join(f"{signs[key]} {value:g}" for key, value in row["bounds"].items())
+
+
+def schema() -> dict[str, Any]:
+    """Parameters of every operation without their descriptions, which may be reworded freely."""
+    found = {}
+    for name, operation in operations().items():
+        rows = [{k: v for k, v in row.items() if k != "description"} for row in describe(operation.params)]
+        found[name] = {"version": operation.version, "parameters": rows}
+    return json.loads(json.dumps(found))
+
+
+def main() -> int:
+    arguments = argparse.ArgumentParser(description="Write the generated pages of docs/.")
+    arguments.add_argument("--check", action="store_true", help="write nothing, only say what is not fresh")
+    arguments.add_argument("--accept", action="store_true", help="accept changed parameters without a new version")
+    options = arguments.parse_args()
+    wanted = pages()
+    stale = [path for path, text in wanted.items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
+    extra = [path for path in PAGES.glob("*.md") if path not in wanted]
+    if options.check:
+        for path in [*stale, *extra]:
+            print(f"not fresh: {path.relative_to(DOCS.parent)}")
+        return bool(stale or extra)
+    now, known = schema(), json.loads(SCHEMA.read_text(encoding="utf-8")) if SCHEMA.is_file() else {}
+    both = known.keys() & now.keys()
+    changed = sorted(n for n in both if known[n] != now[n] and known[n]["version"] == now[n]["version"])
+    if changed and not options.accept:
+        print(f"parameters changed, version did not: {', '.join(changed)}; raise it, or run with --accept")
+        return 1
+    PAGES.mkdir(exist_ok=True)
+    for path in stale:
+        path.write_text(wanted[path], encoding="utf-8")
+    for path in extra:
+        path.unlink()
+    SCHEMA.parent.mkdir(exist_ok=True)
+    SCHEMA.write_text(json.dumps(now, indent=1) + "\n", encoding="utf-8")
+    print(f"{len(wanted)} pages, {len(stale)} written, {len(extra)} removed")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

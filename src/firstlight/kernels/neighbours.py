@@ -1,4 +1,4 @@
-"""Scatter of the good neighbours of single pixels."""
+"""Medians and scatter of the good neighbours of pixels."""
 
 from __future__ import annotations
 
@@ -32,11 +32,8 @@ def scatter(plane, bad, ys, xs, step, half, fewest, centre, out):
 
 
 @kernel
-def box_median(plane, good, variance, has_variance, half, factors, out, out_variance):
-    """Median of the good pixels up to ``half`` rows and columns away, at good pixels; others are left as they are.
-
-    ``factors`` (n + 1,): variance of the median of n values over their mean variance.
-    """
+def box_median(plane, good, half, out):
+    """Median of the good pixels up to ``half`` rows and columns away, at good pixels; others are left as they are."""
     height, width = plane.shape
     values = np.empty((2 * half + 1) ** 2, np.float32)
     for y in range(height):
@@ -46,7 +43,6 @@ def box_median(plane, good, variance, has_variance, half, factors, out, out_vari
                 continue
             left, right = max(x - half, 0), min(x + half + 1, width)
             n = 0
-            total = 0.0
             for j in range(top, bottom):
                 for i in range(left, right):
                     if good[j, i]:
@@ -57,9 +53,5 @@ def box_median(plane, good, variance, has_variance, half, factors, out, out_vari
                             values[k] = values[k - 1]
                             k -= 1
                         values[k] = value
-                        if has_variance:
-                            total += variance[j, i]
                         n += 1
             out[y, x] = values[n // 2] if n % 2 else np.float32(0.5) * (values[n // 2 - 1] + values[n // 2])
-            if has_variance:
-                out_variance[y, x] = total / n * factors[n]

@@ -14,7 +14,7 @@ from firstlight.ops.registry import Params, Reach, operation
 
 CELLS = 64
 """Cells along the longer side that the sky is sampled in."""
-SMALLEST = 8
+SMALLEST = 4
 
 
 class Polynomial(Params):
