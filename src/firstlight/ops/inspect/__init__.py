@@ -1,0 +1,1 @@
+"""Measure an image: stars, background, noise."""
