@@ -25,7 +25,20 @@ from firstlight.model.flags import Flag
 
 DTYPES = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 _MAX_HEADER = 4000 * BLOCK
-_EXTRA_NAMES = {"DQ", "MASK", "FLAGS", "BPM", "VAR", "VARIANCE", "ERR", "UNCERT", "UNCERTAINTY", "COVERAGE", "WEIGHT"}
+_EXTRA_NAMES = {
+    "DQ",
+    "MASK",
+    "FLAGS",
+    "BPM",
+    "VAR",
+    "VARIANCE",
+    "ERR",
+    "UNCERT",
+    "UNCERTAINTY",
+    "COVERAGE",
+    "WEIGHT",
+    "REJECTION",
+}
 
 
 @dataclass(frozen=True)
@@ -198,10 +211,16 @@ def find_image(source: _Bytes) -> Found:
         notes.append(f"the file holds {len(others) + 1} images, some {what}; only the first (HDU {index}) is used")
     own = {card[0] for card in unit.header.cards}
     inherited = tuple(c for c in units[0].header.cards if index and c[0] not in own) if index else ()
-    beside = {units[i].name: i for i in images if i != index and units[i].axes == unit.axes}
+    beside = {units[i].name: i for i in images if i != index and _squeezed(units[i].axes) == _squeezed(unit.axes)}
     flags = next((beside[n] for n in ("DQ", "FLAGS", "MASK", "BPM") if n in beside), None)
     variance = next((beside[n] for n in ("VAR", "VARIANCE") if n in beside), None)
     return Found(unit, index, unit.header.cards + inherited, flags, variance, tuple(notes))
+
+
+def _squeezed(axes: tuple[int, ...]) -> tuple[int, ...]:
+    while len(axes) > 2 and axes[-1] == 1:
+        axes = axes[:-1]
+    return axes
 
 
 def _what_it_holds(units: list[Unit]) -> str:
@@ -220,8 +239,7 @@ def _what_it_holds(units: list[Unit]) -> str:
 
 def layout(name: str, axes: tuple[int, ...]) -> tuple[tuple[int, int, int], bool]:
     """((channels, height, width), interleaved) of FITS axes; FrameError for shapes that are no picture."""
-    while len(axes) > 2 and axes[-1] == 1:
-        axes = axes[:-1]
+    axes = _squeezed(axes)
     if len(axes) == 2:
         return (1, axes[1], axes[0]), False
     if len(axes) == 3 and axes[2] in (3, 4):

@@ -78,15 +78,15 @@ def _units(
     if image.variance is not None:
         unit = "" if image.unit is PixelUnit.NORMALISED else f"{image.unit}**2"
         cards: list[Card] = [("EXTNAME", "VAR", "variance of each pixel")] + ([("BUNIT", unit, "")] if unit else [])
-        units.append(Unit(cards, _flat(image.variance)))
+        units.append(Unit(cards, _beside(image.variance)))
     bits: list[Card] = [(f"FLAG{bit}", name, f"bit {bit.bit_length() - 1}") for bit, name in FLAG_NAMES.items()]
-    units.append(Unit([("EXTNAME", "DQ", "what is known of each pixel, bits OR-ed"), *bits], _flat(image.flags)))
+    units.append(Unit([("EXTNAME", "DQ", "what is known of each pixel, bits OR-ed"), *bits], _beside(image.flags)))
     for name, plane, comment in (
         ("COVERAGE", coverage, "frames (or weight) in each pixel"),
         ("REJECTION", rejection, "frames rejected in each pixel"),
     ):
         if plane is not None:
-            units.append(Unit([("EXTNAME", name, comment)], _flat(_writable(plane))))
+            units.append(Unit([("EXTNAME", name, comment)], _beside(_writable(plane))))
     if provenance is not None:
         text = json.dumps(provenance, sort_keys=True, default=str, ensure_ascii=True).encode("ascii")
         cards = [
@@ -101,6 +101,15 @@ def _units(
 def _flat(data: np.ndarray) -> np.ndarray:
     """A single channel as a plane: ds9 and others show a cube of one slice with a slider."""
     return data[0] if data.ndim == 3 and data.shape[0] == 1 else data
+
+
+def _beside(plane: np.ndarray) -> np.ndarray:
+    """An extension, with one axis of length 1 more than the image has.
+
+    Siril takes a file whose image extensions are all alike for a sequence and does not load it as an image (seen with
+    1.0.6); with an axis more they are not alike.
+    """
+    return _flat(plane)[None]
 
 
 def _writable(plane: np.ndarray) -> np.ndarray:
