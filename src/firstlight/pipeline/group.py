@@ -27,7 +27,7 @@ from firstlight.pipeline.mosaic import Colours
 from firstlight.pipeline.plan import Group
 from firstlight.pipeline.progress import Clock
 from firstlight.pipeline.register import Placed, choose_reference, place
-from firstlight.pipeline.select import reasons_against
+from firstlight.pipeline.select import reasons_after_registration, reasons_against
 from firstlight.pipeline.settings import Settings
 
 MANY_REJECTED = 0.05
@@ -126,7 +126,13 @@ def prepare_group(
             placed, failed = _place_all(kept, reference, settings, executor, workers, lambda: None)
             notes.append("not registered to the other filters: too few frames match their reference")
     set_aside.update(failed)
-    return Prepared(group, reference, placed, lights, set_aside, notes)
+    clear = []
+    for each, reason in zip(placed, reasons_after_registration(placed, settings.select)):
+        if reason:
+            set_aside[str(each.light.frame.path)] = reason
+        else:
+            clear.append(each)
+    return Prepared(group, reference, clear, lights, set_aside, notes)
 
 
 def _place_all(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from firstlight.pipeline.measure import Light
+from firstlight.pipeline.register import Placed
 from firstlight.pipeline.settings import Select
 
 FEWEST = 5
@@ -40,6 +41,21 @@ def reasons_against(lights: Sequence[Light], rule: Select) -> list[str]:
             why.append(f"eccentricity {shape[i]:.2f} above {rule.eccentricity:g}")
         reasons[i] = "; ".join(why)
     return reasons
+
+
+def reasons_after_registration(placed: Sequence[Placed], rule: Select) -> list[str]:
+    """For each registered light of a group, why it is set aside after all: stars too faint against the others'."""
+    if rule.everything or len(placed) < FEWEST:
+        return [""] * len(placed)
+    exposures = np.array([p.light.frame.meta.exposure or 1.0 for p in placed])
+    shares = 1.0 / (np.array([p.flux_ratio for p in placed]) * exposures)
+    shares *= 100 / np.median(shares)
+    return [
+        f"its stars have {share:.0f} % of the median flux; at least {rule.transparency:g} %"
+        if share < rule.transparency
+        else ""
+        for share in shares
+    ]
 
 
 def _column(lights: Sequence[Light], name: str) -> np.ndarray:
