@@ -344,6 +344,7 @@ def test_kind_by_folder_and_name(path, kind, source):
 def test_the_header_outweighs_the_folder():
     found = meta("IMAGETYP= 'Light Frame'", "Flats/flat_1.fits")
     assert (found.kind, found.sources["kind"]) == (Kind.LIGHT, "IMAGETYP")
+    assert found.notes == ("IMAGETYP says light, folder name 'Flats' says flat",)
 
 
 def test_file_name_fills_what_the_header_lacks():

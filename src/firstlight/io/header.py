@@ -75,6 +75,8 @@ def meta_from_header(cards: Sequence[Card], path: Path, shape: tuple[int, int, i
     kind, source = kinds.find_kind(header, path)
     if source:
         take("kind", kind, source)
+    if source in kinds.KEYWORDS and (other := kinds.contradiction(kind, path)):
+        notes.append(f"{source} says {kind.value}, {other}")
     start, source, time_notes = times.start_time(header)
     notes += time_notes
     take("start", start, source)

@@ -64,18 +64,20 @@ class Index:
         """
         known = self._load()
         keys = [_key(path) for path in paths]
-        missing = [path for path, key in zip(paths, keys) if key is None or key not in known]
-        fresh = dict(zip(missing, (executor.map if executor else map)(_open, missing)))  # type: ignore[operator]
+        missing = [path for path, key in zip(paths, keys) if key not in known]
+        # In the order of the paths, one after the other as they are needed: the bar moves while headers are read.
+        fresh = iter((executor.map if executor else map)(_open, missing))  # type: ignore[operator]
         frames: list[Frame] = []
         broken: list[tuple[Path, str]] = []
         new: list[tuple[Any, ...]] = []
         for done, (path, key) in enumerate(zip(paths, keys), 1):
-            found = fresh[path] if path in fresh else _decode_all(path, known[key])  # type: ignore[index]
+            is_known = key in known
+            found = _decode_all(path, known[key]) if is_known else next(fresh)  # type: ignore[index]
             if isinstance(found, str):
                 broken.append((path, found))
             else:
                 frames += found
-                if path in fresh and key is not None and (text := _encode_all(found)) is not None:
+                if not is_known and key is not None and (text := _encode_all(found)) is not None:
                     new.append((*key, text))
             if progress is not None:
                 progress(done, len(paths))

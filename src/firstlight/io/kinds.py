@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from firstlight.io.cards import Header
@@ -110,9 +111,25 @@ def find_kind(header: Header, path: Path) -> tuple[Kind, str]:
             value = _NUMBERED[keyword].get(value) if isinstance(value, int) else None
         if isinstance(value, str) and (kind := kind_of_words(value, in_header=True)) is not None:
             return kind, keyword
+    return next(_named(path), (Kind.UNKNOWN, ""))
+
+
+def contradiction(kind: Kind, path: Path) -> str:
+    """What the folder or the name says against the header, in words; empty where they agree or say nothing.
+
+    >>> contradiction(Kind.LIGHT, Path("Flats/a.fits"))
+    "folder name 'Flats' says flat"
+    >>> contradiction(Kind.MASTER_DARK, Path("Darks/a.fits"))
+    ''
+    """
+    named, source = next(_named(path), (kind, ""))
+    alike = named is kind or _MASTERS.get(named) is kind or _MASTERS.get(kind) is named
+    return "" if alike or kind is Kind.STACK else f"{source} says {named.value}"
+
+
+def _named(path: Path) -> Iterator[tuple[Kind, str]]:
     for folder in list(path.parent.parts)[::-1][:3]:
         if (kind := kind_of_words(folder)) is not None:
-            return kind, f"folder name '{folder}'"
+            yield kind, f"folder name '{folder}'"
     if (kind := kind_of_words(path.name.split(".fit")[0].split(".FIT")[0])) is not None:
-        return kind, f"file name '{path.name}'"
-    return Kind.UNKNOWN, ""
+        yield kind, f"file name '{path.name}'"
