@@ -1,0 +1,56 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from firstlight.errors import InputError
+from firstlight.library.assign import Assignment
+from firstlight.pipeline.plan import group_lights, plan
+from memory_frame import memory_frame
+
+START = datetime(2024, 3, 1, 20, tzinfo=UTC)
+
+
+def lights(n, **meta):
+    meta = {"target": "M 42", "filter": "L", "exposure": 60.0, **meta}
+    return [
+        Assignment(memory_frame(f"{meta['filter']}_{meta['exposure']}_{i}", start=START + timedelta(minutes=i), **meta))
+        for i in range(n)
+    ]
+
+
+def test_targets_filters_and_exposures_are_never_mixed():
+    groups = group_lights(
+        [*lights(3), *lights(2, filter="Ha"), *lights(4, exposure=10.0), *lights(1, target="M 31")], "x"
+    )
+    assert sorted((g.name, len(g.assignments)) for g in groups) == [
+        ("M_31_L_60s", 1), ("M_42_Ha_60s", 2), ("M_42_L_10s", 4), ("M_42_L_60s", 3),
+    ]  # fmt: skip
+
+
+def test_jitter_of_the_clock_does_not_split_a_group():
+    groups = group_lights([*lights(2), *lights(2, exposure=60.04)], "x")
+    assert len(groups) == 1
+
+
+def test_without_a_target_the_session_gives_its_name():
+    (group,) = group_lights(lights(2, target=None), "2024-03-01 Orion")
+    assert group.name == "2024-03-01_Orion_L_60s"
+
+
+def test_names_are_unique():
+    small = [Assignment(memory_frame("s", target="M 42", filter="L", exposure=60.0, binning=(2, 2)))]
+    groups = group_lights([*lights(2), *small], "x")
+    assert len({g.name for g in groups}) == 2
+
+
+def test_first_limits_each_group_in_order_of_time():
+    (group,) = group_lights(lights(5)[::-1], "x", first=2)
+    assert [a.light.path.name for a in group.assignments] == ["L_60.0_0", "L_60.0_1"]
+
+
+def test_a_missing_folder_is_said(tmp_path):
+    with pytest.raises(InputError, match="no such file or folder"):
+        plan(tmp_path / "nowhere")
+    with pytest.raises(InputError, match="no image files"):
+        plan(tmp_path)
+    assert list(tmp_path.iterdir()) == []
