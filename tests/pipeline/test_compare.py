@@ -20,8 +20,8 @@ def test_too_small_a_plane_gives_no_number():
 
 
 def test_smoothing_is_known():
-    assert _response(None, "nearest", (0.0, 0.0))[0] == pytest.approx(1, rel=0.02)
-    # A bilinear half-pixel shift leaves differences along x of half the noise.
-    assert _response(None, "bilinear", (0.5, 0.0))[0] == pytest.approx(0.5, rel=0.03)
-    assert _response(None, "lanczos3", (0.5, 0.5))[0] < 0.9
-    assert len(_response(Colours("RGGB", "bilinear"), "lanczos3", (0.3, 0.1))) == 3
+    assert _response(None, "nearest", (0.0, 0.0))[1][0] == pytest.approx(1, rel=0.02)
+    # A bilinear half-pixel shift leaves half of the differences along x.
+    assert _response(None, "bilinear", (0.5, 0.0))[0][0] == pytest.approx(0.25, rel=0.03)
+    assert _response(None, "lanczos3", (0.5, 0.5))[0][0] < 0.9
+    assert len(_response(Colours("RGGB", "bilinear"), "lanczos3", (0.3, 0.1))[0]) == 3

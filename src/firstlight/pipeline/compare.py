@@ -28,11 +28,15 @@ def diagonal_noise(plane: np.ndarray) -> float:
     >>> round(diagonal_noise(white), 1)
     3.0
     """
-    steps = 0.5 * (plane[1:, 1:] - plane[1:, :-1] - plane[:-1, 1:] + plane[:-1, :-1])
+    steps = _diagonals(plane)
     steps = steps[np.isfinite(steps)]
     if len(steps) < 100:
         return float("nan")
     return float(1.4826 * np.median(np.abs(steps - np.median(steps))))
+
+
+def _diagonals(plane: np.ndarray) -> np.ndarray:
+    return 0.5 * (plane[1:, 1:] - plane[1:, :-1] - plane[:-1, 1:] + plane[:-1, :-1])
 
 
 def compare_noise(engine: Engine, reference: Contribution, stacked: Stacked) -> tuple[float, float]:
@@ -53,8 +57,8 @@ def compare_noise(engine: Engine, reference: Contribution, stacked: Stacked) -> 
     planes = np.where(good, stacked.mean[:, first:last], np.float32(np.nan))
     forwards = engine.forwards()
     looked = [forwards[i] for i in np.linspace(0, len(forwards) - 1, min(MOST, len(forwards))).round().astype(int)]
-    responses = np.mean([_response(engine.colours, engine.kernel, _fraction(f)) for f in looked], axis=0)
-    bare = _response(engine.colours, "nearest", (0.0, 0.0))
+    responses = np.sqrt(np.mean([_response(engine.colours, engine.kernel, _fraction(f))[0] for f in looked], axis=0))
+    bare = _response(engine.colours, "nearest", (0.0, 0.0))[1]
     of_stack = [diagonal_noise(plane) / responses[i % len(responses)] for i, plane in enumerate(planes)]
     of_single = [
         diagonal_noise(plane) * abs(float(reference.gain[i])) / bare[i % len(bare)] for i, plane in enumerate(single)
@@ -69,13 +73,21 @@ def _fraction(forward: Transform) -> tuple[float, float]:
 
 
 @lru_cache(maxsize=512)
-def _response(colours: Colours | None, kernel: Kernel, fraction: tuple[float, float]) -> tuple[float, ...]:
-    """What `diagonal_noise` says of white noise of 1 after debayering and a shift; per channel."""
+def _response(
+    colours: Colours | None, kernel: Kernel, fraction: tuple[float, float]
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """What white noise of 1 looks like after debayering and a shift, per channel: mean square, and `diagonal_noise`.
+
+    The second serves a single debayered frame, whose pixels differ in noise from place to place; the stack of many
+    frames, in which places mix, follows the mean square.
+    """
     white = np.random.Generator(np.random.PCG64(2)).standard_normal((1, 256, 256), dtype=np.float32)
     planes = colours.planes(white + 100) if colours else white
-    found = []
+    squares, robust = [], []
     for plane in planes:
         out = np.empty_like(plane)
         resample_tile(plane, 0, plane.shape, Transform.of_shift(*fraction), out, 0, 0, kernel=kernel)
-        found.append(diagonal_noise(out[8:-8, 8:-8]))
-    return tuple(found)
+        inner = out[8:-8, 8:-8]
+        squares.append(float(np.mean(_diagonals(inner) ** 2)))
+        robust.append(diagonal_noise(inner))
+    return tuple(squares), tuple(robust)
