@@ -45,7 +45,8 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         _flush_folder(path.parent)
     except OSError as error:
         written = temporary.stat().st_size if temporary.exists() else 0
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        # NumPy's own writing tells a full disk only by a text ("1000 requested and 0 written").
+        if error.errno in (errno.ENOSPC, errno.EDQUOT) or (error.errno is None and "requested and" in str(error)):
             raise InputError(
                 f"{path}: the disk is full after {written / 1e6:.1f} MB of this file; "
                 "free more than that, or choose another place for the output"

@@ -47,34 +47,11 @@ _MASTERS = {
     Kind.FLAT: Kind.MASTER_FLAT,
     Kind.LIGHT: Kind.STACK,
 }
-_NAMES_OF_SKY = {
-    "nebula",
-    "neb",
-    "shark",
-    "cloud",
-    "doodad",
-    "tower",
-    "horse",
-    "galaxy",
-    "matter",
-    "sky",
-    "skies",
-    "site",
-}
-"""Words that make *dark* part of a target's or a place's name."""
-_ONLY_IN_HEADERS = {
-    "object",
-    "science",
-    "sci",
-    "expose",
-    "standard",
-    "tricolor",
-    "stack",
-    "stacked",
-    "integration",
-    "zero",
-    "zeros",
-}
+_NOT_A_KIND = frozenset("nebula neb shark cloud doodad tower horse galaxy matter sky skies site no without".split(" "))
+"""Words that make *dark* part of a target's or a place's name, or deny it."""
+_ONLY_IN_HEADERS = frozenset(
+    "object science sci expose standard tricolor stack stacked integration zero zeros".split(" ")
+)
 
 
 def kind_of_words(text: str, *, in_header: bool = False) -> Kind | None:
@@ -85,9 +62,9 @@ def kind_of_words(text: str, *, in_header: bool = False) -> Kind | None:
     >>> kind_of_words("masterFlat_Ha")
     <Kind.MASTER_FLAT: 'master flat'>
     """
-    words = [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", text)]
+    words = _words(text)
     if not in_header:
-        if _NAMES_OF_SKY.intersection(words):
+        if _NOT_A_KIND.intersection(words):
             return None
         words = [word for word in words if word not in _ONLY_IN_HEADERS]
     joined = [a + b for a, b in itertools.pairwise(words)]
@@ -98,6 +75,23 @@ def kind_of_words(text: str, *, in_header: bool = False) -> Kind | None:
     if found is not None and {"master", "masters", "super"}.intersection(words):
         return _MASTERS.get(found, found)
     return found
+
+
+def kind_of_folder(name: str) -> Kind | None:
+    """The kind that a folder's name begins with, or ends with where it has two words: a sentence names no kind.
+
+    >>> kind_of_folder("Flats_Ha_2s"), kind_of_folder("M31 Darks"), kind_of_folder("stacked again with better darks")
+    (<Kind.FLAT: 'flat'>, <Kind.DARK: 'dark'>, None)
+    """
+    words = [word for word in _words(name) if word not in _ONLY_IN_HEADERS]
+    begins = words[1:] if words[:1] in (["master"], ["masters"], ["super"]) else words
+    if len(words) > 2 and not any("".join(begins[:count]) in _WORDS for count in (1, 2)):
+        return None
+    return kind_of_words(name)
+
+
+def _words(text: str) -> list[str]:
+    return [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", text)]
 
 
 def find_kind(header: Header, path: Path) -> tuple[Kind, str]:
@@ -129,7 +123,7 @@ def contradiction(kind: Kind, path: Path) -> str:
 
 def _named(path: Path) -> Iterator[tuple[Kind, str]]:
     for folder in list(path.parent.parts)[::-1][:3]:
-        if (kind := kind_of_words(folder)) is not None:
+        if (kind := kind_of_folder(folder)) is not None:
             yield kind, f"folder name '{folder}'"
     if (kind := kind_of_words(path.name.split(".fit")[0].split(".FIT")[0])) is not None:
         yield kind, f"file name '{path.name}'"

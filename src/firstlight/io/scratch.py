@@ -73,7 +73,7 @@ def decoded(frame: Frame, folder: Path) -> Frame:
         return frame
     raw = np.ascontiguousarray(frame.rows(0, frame.shape[1]))
     path = Path(folder) / f"{frame.path.stem[:40]}.{secrets.token_hex(6)}.raw"
-    with atomic_path(path) as temporary:
-        raw.tofile(temporary)
+    with atomic_path(path) as temporary, open(temporary, "wb") as file:
+        file.write(raw.data)
     pixels = MappedSource(path, 0, raw.dtype.str, frame.shape)
     return frame.replace(source=DecodedSource(pixels, frame.source), seekable=True, dtype=raw.dtype)
