@@ -72,7 +72,7 @@ def _fit(plane, excluded, saturation, noise, photons, shares, widths, prior, x0,
     """One fit in a fixed window; returns True if it came to rest. Parameters: flux, sky, x, y, ln fwhm."""
     height, width = plane.shape
     masked = excluded.shape[0] > 0
-    cx, cy = int(math.floor(x0 + 0.5)), int(math.floor(y0 + 0.5))
+    cx, cy = math.floor(x0 + 0.5), math.floor(y0 + 0.5)
     left, right = max(cx - radius, 0), min(cx + radius, width - 1)
     low, high = max(cy - radius, 0), min(cy + radius, height - 1)
     nx, ny = right - left + 1, high - low + 1
@@ -206,7 +206,7 @@ def _shape(plane, excluded, saturation, noise, radius, star):
     height, width = plane.shape
     masked = excluded.shape[0] > 0
     x, y, sky, flux, fwhm = star[X], star[Y], star[SKY], star[FLUX], star[FWHM]
-    cx, cy = int(math.floor(x + 0.5)), int(math.floor(y + 0.5))
+    cx, cy = math.floor(x + 0.5), math.floor(y + 0.5)
     left, right = max(cx - radius, 0), min(cx + radius, width - 1)
     low, high = max(cy - radius, 0), min(cy + radius, height - 1)
     # A window as wide as the star, its own pixel blur included, is the best against white noise.
@@ -328,7 +328,7 @@ def fit_stars(plane, excluded, saturation, xs, ys, sky, noise, fwhm, photons, sh
             guess = min(max(_width_at_half(plane, sky[k], xs[k], ys[k], 24), 1.0), 30.0)
         x, y = xs[k], ys[k]
         for _ in range(3):
-            radius = min(int(math.ceil(1.7 * guess + 1.5)), largest)
+            radius = min(math.ceil(1.7 * guess + 1.5), largest)
             good = _fit(
                 plane, excluded, saturation, noise[k], photons, shares, widths,
                 0.0 if free else prior, x, y, guess, radius, star, room,
@@ -344,4 +344,4 @@ def fit_stars(plane, excluded, saturation, xs, ys, sky, noise, fwhm, photons, sh
         if not star[FLUX] > 0.0:
             star[FLUX] = np.nan
             continue
-        _shape(plane, excluded, saturation, noise[k], min(int(math.ceil(1.9 * star[FWHM] + 1.5)), largest), star)
+        _shape(plane, excluded, saturation, noise[k], min(math.ceil(1.9 * star[FWHM] + 1.5), largest), star)
