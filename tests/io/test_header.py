@@ -268,6 +268,7 @@ RA-MNT  =            301.56439 / Degrees
         "BIASCORR= 'COMPLETE'\nDARKCORR= 'OMIT'\nFLATCAL =                    F",
         {"calibrated": frozenset({"bias"})},
     ),
+    "a word for CALSTAT": ("CALSTAT = 'UNCALIBRATED'", {"calibrated": frozenset()}),
     "datamax of the pixels": ("DATAMAX =                65535", {"saturation": None}),
     "masters": ("IMAGETYP= 'Master Dark'", {"kind": Kind.MASTER_DARK}),
 }  # fmt: skip
@@ -345,6 +346,10 @@ def test_the_header_outweighs_the_folder():
     found = meta("IMAGETYP= 'Light Frame'", "Flats/flat_1.fits")
     assert (found.kind, found.sources["kind"]) == (Kind.LIGHT, "IMAGETYP")
     assert found.notes == ("IMAGETYP says light, folder name 'Flats' says flat",)
+
+
+def test_a_calibration_frame_is_not_calibrated():
+    assert meta("", "cal_dark_001.fits").calibrated == frozenset()
 
 
 def test_file_name_fills_what_the_header_lacks():

@@ -200,7 +200,9 @@ def _combined(header: Header, found: dict[str, Any], take: Any) -> None:
 def _calibrated(header: Header, path: Path) -> tuple[frozenset[str], str]:
     """Corrections that are said to be made, by the first source that says any."""
     status = str(header.get("CALSTAT", "")).upper()
-    done = frozenset(name for letter, name in _LETTERS.items() if letter in status)
+    # Letters, MaxIm's others (M: map of bad pixels, T: thermal) among them; a word such as DONE is none.
+    letters = status if set(status) <= set("BDFMTCN ,-") else ""
+    done = frozenset(name for letter, name in _LETTERS.items() if letter in letters)
     if done:
         return done, "CALSTAT"
     by_card = {name: next((k for k in keys if _is_done(header.get(k))), None) for name, keys in _DONE.items()}
@@ -214,7 +216,7 @@ def _calibrated(header: Header, path: Path) -> tuple[frozenset[str], str]:
     done = frozenset(name for name, told in _TOLD.items() if any(told.search(line) for line in lines))
     if done:
         return done, "HISTORY"
-    if re.match(r"(calibrated|calib|cal)[-_]", path.name, re.IGNORECASE):
+    if re.match(r"calibrated[-_]", path.name, re.IGNORECASE):
         return _EVERYTHING, f"file name '{path.name}'"
     return frozenset(), ""
 

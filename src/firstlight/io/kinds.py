@@ -47,10 +47,27 @@ _MASTERS = {
     Kind.FLAT: Kind.MASTER_FLAT,
     Kind.LIGHT: Kind.STACK,
 }
-_NOT_A_KIND = frozenset("nebula neb shark cloud doodad tower horse galaxy matter sky skies site no without".split(" "))
+_NOT_A_KIND = frozenset(
+    [
+        "nebula",
+        "neb",
+        "shark",
+        "cloud",
+        "doodad",
+        "tower",
+        "horse",
+        "galaxy",
+        "matter",
+        "sky",
+        "skies",
+        "site",
+        "no",
+        "without",
+    ]
+)
 """Words that make *dark* part of a target's or a place's name, or deny it."""
 _ONLY_IN_HEADERS = frozenset(
-    "object science sci expose standard tricolor stack stacked integration zero zeros".split(" ")
+    ["object", "science", "sci", "expose", "standard", "tricolor", "stack", "stacked", "integration", "zero", "zeros"]
 )
 
 
