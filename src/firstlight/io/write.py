@@ -56,6 +56,12 @@ def write(
     ------
     InputError
         Unknown suffix, a linear image for PNG or JPEG, a file in the way, a full disk.
+
+    >>> import tempfile
+    >>> from firstlight.io.read import read
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     read(write(Path(folder, "a.fits"), Image([[1.0, 2.5]], unit=PixelUnit.ELECTRON)))
+    <Image unknown: 1 x 1 x 2, electron, linear, no variance>
     """
     path = Path(path)
     suffix = path.suffix.lower()
