@@ -1,0 +1,83 @@
+"""``firstlight``: the command group. Commands and operations are imported when they are asked for."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+import click
+
+from firstlight import __version__
+from firstlight.cli.errors import reported
+from firstlight.errors import nearest
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "process": (
+        "firstlight.cli.process",
+        "From a folder of raw frames to masters, stacks, pictures and tables.",
+    ),
+    "plan": ("firstlight.cli.plan", "Say what `process` would do with SESSION, and write nothing."),
+    "info": ("firstlight.cli.info", "Show what firstlight understands of files, and from which keyword."),
+    "apply": ("firstlight.cli.apply", "Apply one or more operations to an image and write the result."),
+    "ops": ("firstlight.cli.ops", "List the operations."),
+    "simulate": ("firstlight.cli.simulate", "Write a simulated night of raw frames, and the truth beside it."),
+}
+"""Command to its module, which holds it as ``command``, and the line that ``firstlight --help`` shows."""
+
+
+class Commands(click.Group):
+    """Knows its commands by name; imports only the one that is invoked. ``family:name`` is an operation."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name in COMMANDS:
+            return importlib.import_module(COMMANDS[name][0]).command
+        if ":" in name:
+            from firstlight.cli.operation import command_of
+
+            return command_of(name)
+        return None
+
+    def resolve_command(
+        self, context: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and self.get_command(context, args[0]) is None:
+            guess = nearest(args[0], COMMANDS)
+            raise click.UsageError(
+                f"there is no command {args[0]!r}{guess or '; firstlight --help lists them'}", context
+            )
+        return super().resolve_command(context, args)
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+        with formatter.section("Operations"):
+            formatter.write_dl([("FAMILY:NAME", "Any operation is a command: firstlight stretch:midtones --help")])
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, message="firstlight %(version)s")
+def cli() -> None:
+    """From raw astronomical frames to calibrated, registered, stacked images and measurements.
+
+    \b
+    firstlight process SESSION       a folder of raw frames -> masters, stacks, pictures
+    firstlight info FILE             what is in this file?
+    firstlight apply stack.fits out.png abr:localgradient stretch:midtones
+    """
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line; returns the exit code.
+
+    0: done. 1: the command says so, or a fault of the program. 2: something the user can put right. 130: interrupted.
+    """
+    return reported(lambda: cli.main(args=list(arguments), prog_name="firstlight", standalone_mode=False))
+
+
+def main() -> None:
+    """Entry point of the ``firstlight`` program."""
+    sys.exit(run(sys.argv[1:]))
