@@ -41,8 +41,16 @@ def command(session: Path, output: Path | None, again: bool, quiet: bool, **opti
 
     result = process(session, settings_from(options), output=output, progress=TerminalProgress(quiet), again=again)
     click.echo(summary(result))
-    if result.plan.groups and not result.stacks and not result.unchanged:
+    if not result.unchanged and any(
+        lost_most(result, group.name, len(group.assignments)) for group in result.plan.groups
+    ):
         raise SystemExit(1)
+
+
+def lost_most(result: Result, name: str, n_lights: int) -> bool:
+    """Whether a group of lights came to nothing: no stack, or one frame of three or more."""
+    frames = next((stack.n_frames for stack in result.stacks if stack.name == name), 0)
+    return frames == 0 or (frames == 1 and n_lights >= 3)
 
 
 def summary(result: Result) -> str:

@@ -26,7 +26,7 @@ from firstlight.pipeline.measure import Light
 from firstlight.pipeline.mosaic import Colours
 from firstlight.pipeline.plan import Group
 from firstlight.pipeline.progress import Clock
-from firstlight.pipeline.register import Placed, choose_reference, place
+from firstlight.pipeline.register import Placed, place, rank_references
 from firstlight.pipeline.select import reasons_after_registration, reasons_against
 from firstlight.pipeline.settings import Settings
 
@@ -100,16 +100,16 @@ def _number(value: float) -> float | None:
 def prepare_group(
     group: Group,
     lights: list[Light],
-    common: Light,
+    common: Light | None,
     settings: Settings,
     clock: Clock,
     executor: Executor,
     workers: int,
 ) -> Prepared:
-    """Select the good frames of a group and place them on the common reference.
+    """Select the good frames of a group and place them on a reference.
 
-    A group of which less than half can be placed there (another part of the sky, a very different filter) gets a
-    reference of its own.
+    That is the common one of the field where there is one and half of the frames can be placed on it; else the best
+    frame of the group on which half of the others can be placed: a stray frame, however good, is not followed.
     """
     set_aside: dict[str, str] = {}
     kept = []
@@ -118,13 +118,21 @@ def prepare_group(
             set_aside[str(light.frame.path)] = reason
         else:
             kept.append(light)
+    candidates = ([] if common is None else [common]) + rank_references(kept, settings)
+    placed, failed, reference = [], {}, candidates[0]
     with clock.stage("register", len(kept), "lights") as stage:
-        placed, failed = _place_all(kept, common, settings, executor, workers, stage.advance)
-        reference, notes = common, []
-        if 2 * len(placed) < len(kept) and common not in kept:
-            reference = choose_reference(kept, settings)
-            placed, failed = _place_all(kept, reference, settings, executor, workers, lambda: None)
-            notes.append("not registered to the other filters: too few frames match their reference")
+        for candidate in candidates:
+            found, lost = _place_all(kept, candidate, settings, executor, workers)
+            if len(found) > len(placed):
+                placed, failed, reference = found, lost, candidate
+            if 2 * len(placed) >= len(kept):
+                break
+        stage.advance(len(kept))
+    notes = []
+    if common is not None and reference is not common:
+        notes.append("not registered to the other filters: too few frames match their reference")
+    if len(placed) == 1 < len(lights):
+        notes.append("no other frame could be registered to this one: it stands alone")
     set_aside.update(failed)
     clear = []
     for each, reason in zip(placed, reasons_after_registration(placed, settings.select)):
@@ -136,7 +144,7 @@ def prepare_group(
 
 
 def _place_all(
-    lights: list[Light], reference: Light, settings: Settings, executor: Executor, workers: int, advance: Any
+    lights: list[Light], reference: Light, settings: Settings, executor: Executor, workers: int
 ) -> tuple[list[Placed], dict[str, str]]:
     def attempt(light: Light) -> Placed | str:
         try:
@@ -150,7 +158,6 @@ def _place_all(
             placed.append(outcome)
         else:
             failed[str(light.frame.path)] = outcome
-        advance()
     return placed, failed
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from firstlight.errors import FrameError, InputError
+from firstlight.errors import FrameError, InputError, nearest
 from firstlight.io.frame import Frame
 from firstlight.io.index import Index
 from firstlight.io.read import find_files, open_frames
@@ -16,6 +16,7 @@ from firstlight.library.assign import Assignment, Calibrations, MasterPlan, expo
 from firstlight.library.classify import Sighting, classify
 from firstlight.library.match import same_exposure
 from firstlight.pipeline.progress import Progress
+from firstlight.pipeline.register import is_named
 from firstlight.pipeline.settings import Settings
 
 INDEX = "index.sqlite"
@@ -122,6 +123,7 @@ def plan(
     notes += [f"{_some(group)}: {words}" for words, group in odd.items()]
     calibrations = plan_calibrations(sightings, scale_darks=settings.calibrate.scale_darks)
     groups = group_lights(calibrations.assignments, root.resolve().name, settings.first)
+    _check_reference(settings.registration.reference, [a.light for group in groups for a in group.assignments])
     notes += _notes(frames)
     return Plan(session, target, settings, tuple(sightings), calibrations, groups, tuple(broken), tuple(notes))
 
@@ -139,6 +141,12 @@ def _open(files: Sequence[Path], target: Path, progress: Progress) -> tuple[list
             broken.append((path, str(error)))
         progress.advance(1)
     return frames, broken
+
+
+def _check_reference(name: str, lights: Sequence[Frame]) -> None:
+    names = [light.path.name for light in lights]
+    if name and not any(is_named(light, name) for light in lights):
+        raise InputError(f"reference {name!r}: no light of this name{nearest(name, names) or '; give its file name'}")
 
 
 def group_lights(assignments: Iterable[Assignment], session_name: str, first: int = 0) -> tuple[Group, ...]:

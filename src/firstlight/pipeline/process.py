@@ -20,7 +20,7 @@ from firstlight.pipeline.measure import Light, measure_light
 from firstlight.pipeline.plan import Group, Plan, plan
 from firstlight.pipeline.progress import Clock, Progress
 from firstlight.pipeline.record import Record, previous_record
-from firstlight.pipeline.register import choose_reference
+from firstlight.pipeline.register import is_named
 from firstlight.pipeline.settings import Settings
 
 
@@ -177,8 +177,8 @@ class _Run:
             largest = max(groups, key=lambda g: (len(present[g.name]), g.name))
             if not present[largest.name]:
                 continue
-            common = choose_reference(present[largest.name], self.plan.settings)
-            for group in groups:
+            common = self._named_reference(lights)
+            for group in sorted(groups, key=lambda g: g is not largest):
                 members = present[group.name]
                 if not members:
                     continue
@@ -186,11 +186,16 @@ class _Run:
                     group, members, common, self.plan.settings, self.clock, self.executor, self.workers
                 )
                 self.set_aside.update(prepared.set_aside)
+                common = common or prepared.reference
                 if prepared.placed:
                     results.append(
                         stack_group(prepared, self.plan.settings, self.clock, self.executor, self.workers, self.budget)
                     )
         return results
+
+    def _named_reference(self, lights: dict[Path, Light]) -> Light | None:
+        name = self.plan.settings.registration.reference
+        return next((light for light in lights.values() if name and is_named(light.frame, name)), None)
 
     def _fields(self) -> list[list[Group]]:
         """Groups that show the same target with the same geometry."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from firstlight.errors import FrameError
+from firstlight.io.frame import Frame
 from firstlight.model.registration import Registration, Transform
 from firstlight.ops.align.match import match_stars
 from firstlight.pipeline.measure import Light
@@ -18,6 +19,8 @@ FEWEST_RATIOS = 5
 RATIO_SNR = 15.0
 PAIR_DISTANCE = 2.0
 """px between matched stars."""
+CANDIDATES = 3
+"""Frames tried as reference before the one that most others match is taken."""
 FAR_SHIFT = 0.15
 """Shifts beyond this share of the field are worth a word."""
 
@@ -41,14 +44,16 @@ def score(light: Light) -> float:
     return quality.n_stars / (quality.fwhm**2 * (1.0 + quality.eccentricity))
 
 
-def choose_reference(lights: Sequence[Light], settings: Settings) -> Light:
-    """The frame named in the settings, else the best by `score`; ties go to the first by name."""
+def rank_references(lights: Sequence[Light], settings: Settings) -> list[Light]:
+    """Frames that may serve as reference, best first: the one named in the settings, or three by `score`."""
     name = settings.registration.reference
-    if name:
-        for light in lights:
-            if name in (light.name, str(light.frame.path)):
-                return light
-    return max(sorted(lights, key=lambda l: l.name), key=score)
+    named = [light for light in lights if name and is_named(light.frame, name)]
+    return named or sorted(lights, key=lambda light: (-score(light), light.name))[:CANDIDATES]
+
+
+def is_named(frame: Frame, name: str) -> bool:
+    """Whether a frame is meant by a file name or path."""
+    return name in (frame.path.name, str(frame.path), frame.path.stem)
 
 
 def place(light: Light, reference: Light, settings: Settings) -> Placed:
