@@ -103,6 +103,10 @@ def plate_after(plate: Plate, map: PixelMap) -> Plate | None:
     for j in (0, 1):
         for i in (0, 1):
             new[f"CD{j + 1}_{i + 1}"] = float(matrix[j, i])
+    if map.xy:
+        for a, b in (("A", "B"), ("AP", "BP")):
+            orders = {f"{b}_ORDER": cards.get(f"{a}_ORDER"), f"{a}_ORDER": cards.get(f"{b}_ORDER")}
+            new.update({key: order for key, order in orders.items() if order is not None})
     for key, value in cards.items():
         if found := _SIP.match(key):
             new.update([_sip_after(found[1], int(found[2]), int(found[3]), float(value), map)])
