@@ -156,7 +156,7 @@ def as_text(facts: dict[str, Any], header: list[list[Any]]) -> str:
     if "exposures" in facts:
         parts.append(f"{facts['exposures']} exposures, of which this is the first")
     if facts["plate"]:
-        parts.append("plate solved")
+        parts.append("with a plate (WCS)")
     lines = [facts["file"], "  " + ", ".join(parts)]
     rows = [
         (name.replace("_", " "), _shown(entry["value"]) + (f" {entry['unit']}" if "unit" in entry else ""),
