@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import sep
 from astropy.io import fits
 from scipy import ndimage
 
+from firstlight.simulate.night import Scene
 from firstlight.simulate.truth import FrameTruth, Trail, Truth
 
 BOX = 8
@@ -31,8 +32,7 @@ class Quality:
     scale: float
     noise: float
     pixel_noise: float
-    fwhm_out: float
-    fwhm_in: float
+    fwhm: float
     bright_bias: float
     bright_scatter: float
     middle_bias: float
@@ -82,13 +82,14 @@ class Assessment:
 
     @cached_property
     def sky(self) -> np.ndarray:
-        """Light of the stars as the reference frame sees it, adu (y, x)."""
-        # The truth is drawn for the first light: move it by the rotation and shift between the two frames.
-        plane = np.asarray(self.truth.sky(self.reference.filter)[0], dtype=np.float64)
-        move = self.truth.between(self.reference.file, self.truth.lights[0].file).matrix
-        rows_first = move[:2, :2][::-1, ::-1]
-        plane = ndimage.affine_transform(plane, rows_first, offset=move[:2, 2][::-1], order=3, mode="nearest")
-        return plane * self.reference.transparency * self.reference.exposure / self.truth.night.camera.gain
+        """The plain mean of the lights without noise, sky and trails, in the reference geometry, adu (y, x)."""
+        scene, reference = Scene(self.truth.night), self.reference
+        total = np.zeros(self.truth.night.shape)
+        for frame in self.lights:
+            # Drawn anew where the reference has its stars, with the frame's own seeing: nothing is resampled.
+            light = scene.light(replace(frame, matrix=reference.matrix, trails=()))
+            total += light * (reference.transparency / frame.transparency)
+        return total * (reference.exposure / self.truth.night.camera.gain / len(self.lights))
 
     @cached_property
     def inside(self) -> np.ndarray:
@@ -127,18 +128,23 @@ class Assessment:
     @cached_property
     def fluxes(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """For each class of stars: light in the stack over true light in adu of the reference, and the latter."""
+        x, y, _ = self.stars["bright"]
+        radius = 2.0 * self.reference.fwhm
+        rough = np.median(_light(self.stack, self.stack, x, y, radius) / _light(self.sky, None, x, y, radius))
+        # The level under a star is taken where the truth has been subtracted: the median of a ring with faint stars
+        # in it is too high by a share of the noise, which would cost a faint star more than a bright one.
+        empty = self.stack - rough * self.sky
         found = {}
         for name, (x, y, _) in self.stars.items():
-            radius = 3.0 * self.reference.fwhm
-            measured, true = (_aperture(plane, x, y, radius) for plane in (self.stack, self.sky))
-            found[name] = (measured / true, true)
+            true = _light(self.sky, None, x, y, radius)
+            found[name] = (_light(self.stack, empty, x, y, radius) / true, true)
         return found
 
     @cached_property
     def scale(self) -> float:
-        """Units of the stack per adu of the reference frame, from its fainter stars (light-weighted)."""
+        """Units of the stack per adu of the reference frame, from the stars that are not bright."""
         ratio, true = (np.concatenate([self.fluxes[k][i] for k in ("faint", "middle")]) for i in (0, 1))
-        return float(_weighted_median(ratio, true))
+        return float(_weighted_median(ratio, true**2))
 
     @cached_property
     def stars(self) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
@@ -172,8 +178,7 @@ class Assessment:
             scale=scale,
             noise=self.box_noise() / scale / (self.expected_noise / BOX),
             pixel_noise=float(self.pixel_noise / scale / self.expected_noise),
-            fwhm_out=self.width(self.stack, self.reference),
-            fwhm_in=float(np.mean([self.frame_width(f) for f in self.lights[:: max(1, len(self.lights) // 10)]])),
+            fwhm=self.width(self.stack) / self.width(self.sky),
             bright_bias=float(np.median(bright)),
             bright_scatter=_robust(bright),
             middle_bias=float(np.median(middle)),
@@ -222,20 +227,11 @@ class Assessment:
         r = self.residual[np.isfinite(self.residual)]
         return float(1e6 * np.mean(np.abs(r) > 6.0 * self.pixel_noise))
 
-    def width(self, plane: np.ndarray, frame: FrameTruth) -> float:
+    def width(self, plane: np.ndarray) -> float:
         """Median FWHM of the bright stars: twice the radius of half of the light, px."""
         x, y, _ = self.stars["bright"]
-        positions = self.truth.between(self.reference.file, frame.file)(np.column_stack([x, y]))
-        x, y = positions.T
-        margin = 30
-        ok = (x > margin) & (y > margin) & (x < plane.shape[1] - margin) & (y < plane.shape[0] - margin)
-        x, y = x[ok], y[ok]
-        radius, _ = sep.flux_radius(_flattened(plane), x, y, np.full(len(x), 3.0 * frame.fwhm), 0.5, subpix=5)
+        radius, _ = sep.flux_radius(_flattened(plane), x, y, np.full(len(x), 3.0 * self.reference.fwhm), 0.5, subpix=5)
         return 2.0 * float(np.median(radius))
-
-    def frame_width(self, frame: FrameTruth) -> float:
-        raw = read_plane(self.truth.folder / frame.file)
-        return self.width((raw - self.truth.bias) / np.asarray(self.truth.flat), frame)
 
     def position_rms(self) -> float:
         """Of the bright stars' centroids against the truth, per axis, without the common shift, px."""
@@ -296,18 +292,18 @@ def _flattened(plane: np.ndarray) -> np.ndarray:
     return plane - sep.Background(plane, bw=64, bh=64).back()
 
 
-def _aperture(plane: np.ndarray, x: np.ndarray, y: np.ndarray, radius: float) -> np.ndarray:
-    """Light in a circle over the median of the ring around it."""
-    plane = np.ascontiguousarray(np.where(np.isfinite(plane), plane, 0.0))
-    total, _, _ = sep.sum_circle(plane, x, y, radius, subpix=9)
+def _light(plane: np.ndarray, empty: np.ndarray | None, x: np.ndarray, y: np.ndarray, radius: float) -> np.ndarray:
+    """Light in a circle over the median of ``empty`` in the ring around it (over 0 without)."""
+    total, _, _ = sep.sum_circle(np.ascontiguousarray(np.nan_to_num(plane)), x, y, radius, subpix=9)
+    if empty is None:
+        return total
     level = np.empty(len(x))
-    reach = int(np.ceil(1.8 * radius))
+    reach = int(np.ceil(2.5 * radius))
     v, u = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     distance = np.hypot(u, v)
-    ring = (distance > 1.25 * radius) & (distance <= 1.8 * radius)
+    ring = (distance > 1.3 * radius) & (distance <= 2.5 * radius)
     for i, (cx, cy) in enumerate(zip(np.rint(x).astype(int), np.rint(y).astype(int), strict=True)):
-        cut = plane[cy - reach : cy + reach + 1, cx - reach : cx + reach + 1]
-        level[i] = np.median(cut[ring])
+        level[i] = np.nanmedian(empty[cy - reach : cy + reach + 1, cx - reach : cx + reach + 1][ring])
     return total - level * np.pi * radius**2
 
 
