@@ -31,7 +31,7 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 demo: $(READY)
-	@test -f demo/night/.truth/night.json || $(BIN)/firstlight simulate demo/night --preset demo
+	@test -f demo/night/.truth/night.json || $(BIN)/firstlight simulate demo/night --preset demo-cfa
 	@$(BIN)/firstlight process demo/night
 	@echo; echo 'Pictures:'; ls -1 demo/night/firstlight/pictures/* | sed 's/^/  /'
 
