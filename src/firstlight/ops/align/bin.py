@@ -50,13 +50,16 @@ def bin_mean(image: Image, p: Mean) -> Image:
     def blocks(planes: np.ndarray) -> np.ndarray:
         return planes[:, : rows * n, : columns * n].reshape(channels, rows, n, columns, n)
 
+    def total(planes: np.ndarray) -> np.ndarray:
+        return sum(planes[:, :, j, :, i].astype(np.float64) for j in range(n) for i in range(n))
+
     good = blocks(image.good)
-    count = good.sum(axis=(2, 4))
+    count = total(good)
     some = np.maximum(count, 1)
-    data = np.sum(blocks(image.data), axis=(2, 4), where=good, dtype=np.float64) / some
+    data = total(np.where(good, blocks(image.data), np.float32(0))) / some
     variance = None
     if image.variance is not None:
-        variance = np.sum(blocks(image.variance), axis=(2, 4), where=good, dtype=np.float64) / some**2
+        variance = total(np.where(good, blocks(image.variance), np.float32(0))) / some**2
     flags = np.bitwise_or.reduce(np.bitwise_or.reduce(blocks(image.flags), axis=4), axis=2)
     empty = count == 0
     flags = np.where(empty, flags | np.uint16(Flag.NO_DATA), flags & np.uint16(~EXCLUDED & 0xFFFF))

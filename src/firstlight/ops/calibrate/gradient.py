@@ -34,10 +34,11 @@ def without_gradient(step: str, image: Image, model: Model, mode: Mode) -> Image
                 variance[channel] = image.variance[channel]
             continue
         surface = model(plane, good)
-        level = float(np.median(plane[good]))
+        whole = bool(good.all())
+        level = _median(plane, good, whole)
         if mode == "subtract":
             data[channel] = plane - surface
-            data[channel] += np.float32(level - float(np.median(data[channel][good])))
+            data[channel] += np.float32(level - _median(data[channel], good, whole))
             continue
         if not surface.min() > 0:
             raise InputError(
@@ -45,8 +46,12 @@ def without_gradient(step: str, image: Image, model: Model, mode: Mode) -> Image
                 "only light can be divided: use mode=subtract, or leave the sky in the image"
             )
         factor = (float(np.median(surface)) / surface).astype(np.float32)
-        factor *= np.float32(level / float(np.median((plane * factor)[good]))) if level > 0 else np.float32(1)
+        factor *= np.float32(level / _median(plane * factor, good, whole)) if level > 0 else np.float32(1)
         data[channel] = plane * factor
         if variance is not None:
             variance[channel] = image.variance[channel] * factor**2
     return image.replace(data=data, variance=variance)
+
+
+def _median(plane: np.ndarray, good: np.ndarray, whole: bool) -> float:
+    return float(np.median(plane if whole else plane[good]))

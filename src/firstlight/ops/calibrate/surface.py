@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
@@ -29,24 +28,32 @@ class Cells:
 
     @classmethod
     def of(cls, plane: np.ndarray, good: np.ndarray, size: int) -> Cells:
-        """Cells of a plane (y, x); those at the far edges may be a little larger."""
+        """Cells of a plane (y, x), evenly spread: up to one row or column between two of them is left out."""
         height, width = plane.shape
-        rows, columns = max(height // size, 1), max(width // size, 1)
-        edges_y = np.linspace(0, height, rows + 1).round().astype(int)
-        edges_x = np.linspace(0, width, columns + 1).round().astype(int)
-        value = np.full((rows, columns), np.nan)
-        whole = bool(good.all())
-        for j, (top, bottom) in enumerate(pairwise(edges_y)):
-            for i, (left, right) in enumerate(pairwise(edges_x)):
-                block = plane[top:bottom, left:right]
-                if not whole:
-                    count = block.size
-                    block = block[good[top:bottom, left:right]]
-                    if 2 * block.size < count:
-                        continue
-                value[j, i] = np.median(block)
-        centres = [(edges[:-1] + edges[1:] - 1) / 2.0 for edges in (edges_y, edges_x)]
-        return cls(value, centres[0], centres[1], (height, width))
+        (tops, tall), (lefts, wide) = _even(height, size), _even(width, size)
+        columns = lefts[:, None] + np.arange(wide)
+        value = np.full((len(tops), len(lefts)), np.nan)
+        for j, top in enumerate(tops):
+            band = plane[top : top + tall][:, columns].transpose(1, 0, 2).reshape(len(lefts), -1)
+            usable = good[top : top + tall][:, columns].transpose(1, 0, 2).reshape(len(lefts), -1)
+            count = usable.sum(axis=1)
+            if count.min() < usable.shape[1]:
+                band = np.where(usable, band, np.float32(np.nan))
+            # NaN sort to the end: the median is in the middle of those that count.
+            band = np.sort(band, axis=1)
+            index = np.arange(len(lefts))
+            middle = 0.5 * (
+                band[index, np.maximum(count - 1, 0) // 2].astype(np.float64)
+                + band[index, np.minimum(count // 2, band.shape[1] - 1)]
+            )
+            value[j] = np.where(2 * count >= usable.shape[1], middle, np.nan)
+        return cls(value, tops + (tall - 1) / 2, lefts + (wide - 1) / 2, (height, width))
+
+
+def _even(length: int, size: int) -> tuple[np.ndarray, int]:
+    """First pixels of cells of about ``size`` along an axis, and their common length."""
+    n = max(length // size, 1)
+    return (np.arange(n) * length / n).astype(int), length // n
 
 
 def polynomial(cells: Cells, degree: int) -> tuple[np.ndarray, np.ndarray]:
