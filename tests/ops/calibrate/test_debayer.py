@@ -131,3 +131,24 @@ def test_what_is_no_mosaic_is_refused():
         step("cal:debayer")(Image(np.ones((3, 4, 4))))
     with pytest.raises(InputError, match="CFA pattern 'RGBG'; one of RGGB"):
         pattern_of("RGBG")
+
+
+@pytest.mark.parametrize("name", ["m27_asi224mc_als/Light_1283.fits.fz", "panoptes_dslr/solved.fits.fz"])
+def test_real_mosaics_give_one_picture_by_every_method(name, real_data):
+    """Stars of a real frame lie on the same colours in all methods: a wrong pattern or a shift would part them."""
+    from firstlight import read
+
+    image = read(real_data(name))
+    assert image.meta.cfa == "RGGB"
+    planes = {m: step("cal:debayer", method=m)(image).data.astype(float) for m in METHODS}
+    height, width = (n // 2 * 2 for n in image.shape[1:])
+    halves = {
+        m: p if m == "superpixel" else p[:, :height, :width].reshape(3, height // 2, 2, width // 2, 2).mean(axis=(2, 4))
+        for m, p in planes.items()
+    }
+    bright = halves["superpixel"][1] > np.percentile(halves["superpixel"][1], 99.9)
+    for colour in range(3):
+        light = [p[colour][bright].sum() - np.median(p[colour]) * bright.sum() for p in halves.values()]
+        assert np.ptp(light) < 0.25 * np.mean(light)
+        medians = [np.median(p[colour]) for p in halves.values()]
+        assert np.ptp(medians) < 0.06 * np.mean(medians)
