@@ -110,7 +110,7 @@ def test_binning_counts_good_pixels_only():
         ("crop:region:x=24", Meta(), "columns 24 to"),
         ("crop:region:y=10,height=9", Meta(), "rows 10 to 18 were asked for; the image has .* rows 0 to 17"),
         ("bin:mean:factor=20", Meta(), "use a smaller factor"),
-        ("bin:mean", Meta(cfa="RGGB"), "cal:debayer first"),
+        ("bin:mean", Meta(cfa="RGGB"), "its colours would mix"),
     ],
 )
 def test_what_cannot_be_done_is_refused(text, meta, words):

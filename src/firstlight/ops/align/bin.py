@@ -11,6 +11,7 @@ from firstlight.errors import InputError
 from firstlight.model.flags import EXCLUDED, Flag
 from firstlight.model.image import Image
 from firstlight.ops.align.remap import PixelMap, moved
+from firstlight.ops.mosaic import refuse_mosaic
 from firstlight.ops.registry import Params, Reach, operation
 from firstlight.units import Px
 
@@ -41,8 +42,7 @@ def bin_mean(image: Image, p: Mean) -> Image:
     channels, height, width = image.shape
     if n == 1:
         return image
-    if image.meta.cfa:
-        raise InputError("bin:mean: the image is a CFA mosaic, its colours would mix; use cal:debayer first")
+    refuse_mosaic("bin:mean", image)
     if height < n or width < n:
         raise InputError(f"bin:mean: the image is {height} x {width}; a block is {n} x {n}; use a smaller factor")
     rows, columns = height // n, width // n

@@ -9,6 +9,7 @@ import numpy as np
 
 from firstlight.errors import InputError
 from firstlight.model.image import Image
+from firstlight.ops.mosaic import refuse_mosaic
 
 Mode = Literal["subtract", "divide"]
 
@@ -22,8 +23,9 @@ def without_gradient(step: str, image: Image, model: Model, mode: Mode) -> Image
     Raises
     ------
     InputError
-        ``divide`` where the model is not above 0 everywhere.
+        A CFA mosaic; ``divide`` where the model is not above 0 everywhere.
     """
+    refuse_mosaic(step, image)
     data = np.empty_like(image.data)
     variance = image.variance if mode == "subtract" or image.variance is None else np.empty_like(image.data)
     for channel, plane in enumerate(image.data):

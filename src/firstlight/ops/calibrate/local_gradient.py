@@ -40,7 +40,7 @@ def remove_local_gradient(image: Image, p: LocalGradient) -> Image:
     Raises
     ------
     InputError
-        ``divide`` where the sky is not above 0 everywhere.
+        A CFA mosaic; ``divide`` where the sky is not above 0 everywhere.
 
     >>> y, x = np.mgrid[:128, :128] / 128.0
     >>> flat = remove_local_gradient(Image(100 + 20 * np.exp(-x) + 10 * y * y), LocalGradient(scale=32))

@@ -37,7 +37,7 @@ def remove_polynomial(image: Image, p: Polynomial) -> Image:
     Raises
     ------
     InputError
-        ``divide`` where the sky is not above 0 everywhere.
+        A CFA mosaic; ``divide`` where the sky is not above 0 everywhere.
 
     >>> slope = np.add.outer(np.arange(64.0), np.arange(64.0))
     >>> float(np.ptp(remove_polynomial(Image(slope), Polynomial(degree=1)).data).round(3))

@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from firstlight.model.image import Image
+from firstlight.ops.mosaic import refuse_mosaic
 from firstlight.ops.registry import Params, Reach, operation
 from firstlight.units import SubPx
 
@@ -27,10 +28,16 @@ def gaussian(image: Image, p: Gaussian) -> Image:
     Flags: kept. Variance: squared weights; neighbours are correlated afterwards, so that single pixels scatter less
     than means of them suggest. At the edges the picture is mirrored. Plate and unit: kept.
 
+    Raises
+    ------
+    InputError
+        On a CFA mosaic.
+
     >>> spike = np.zeros((19, 19)); spike[9, 9] = 1
     >>> float(gaussian(Image(spike), Gaussian()).data.sum().round(3))
     1.0
     """
+    refuse_mosaic("nr:gaussian", image)
     weights = _weights(p.sigma)
     data = np.empty_like(image.data)
     variance = None if image.variance is None else np.empty_like(image.data)

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from firstlight.kernels.neighbours import box_median
 from firstlight.model.image import Image
+from firstlight.ops.mosaic import refuse_mosaic
 from firstlight.ops.registry import Params, Reach, operation
 from firstlight.units import Px
 
@@ -26,10 +27,16 @@ def median(image: Image, p: Median) -> Image:
     kept. Variance: dropped, for it hangs on the slope of the picture under the box (on a steep one three of nine pixels
     decide, on a level sky all). Plate and unit: kept.
 
+    Raises
+    ------
+    InputError
+        On a CFA mosaic.
+
     >>> speck = np.ones((5, 5)); speck[2, 2] = 99
     >>> float(median(Image(speck), Median()).data.max())
     1.0
     """
+    refuse_mosaic("nr:median", image)
     data = image.data.copy()
     for channel, good in enumerate(image.good):
         box_median(np.ascontiguousarray(image.data[channel]), good, p.distance, data[channel])
