@@ -16,5 +16,6 @@ def refuse_mosaic(step: str, image: Image) -> None:
     """
     if image.meta.cfa:
         raise InputError(
-            f"{step}: the image is a CFA mosaic ({image.meta.cfa}), its colours would mix; debayer it first (cal:debayer)"
+            f"{step}: the image is a CFA mosaic ({image.meta.cfa}), its colours would mix; "
+            "debayer it first (cal:debayer)"
         )
