@@ -25,14 +25,26 @@ def turn(degrees, x, y, scale=1.0, flip=False):
 def two_pass(source, inverse, half=3, clamp=NO_CLAMP):
     out, rows = np.empty_like(source), np.empty_like(source)
     warp.warp_two_pass(
-        source, 0, source.shape[0], warp.kernel_table(half), half, inverse[:2].copy(), 0, clamp, rows, out
+        source,
+        0,
+        source.shape[0],
+        warp.kernel_table(half),
+        half,
+        inverse[:2].copy(),
+        0,
+        clamp,
+        np.float32(0),
+        rows,
+        out,
     )
     return out
 
 
 def direct(source, inverse, half=3, clamp=NO_CLAMP):
     out = np.empty_like(source)
-    warp.warp_direct(source, 0, 0, source.shape, warp.kernel_table(half), half, inverse, 0, 0, clamp, out)
+    warp.warp_direct(
+        source, 0, 0, source.shape, warp.kernel_table(half), half, inverse, 0, 0, clamp, np.float32(0), out
+    )
     return out
 
 
@@ -98,7 +110,17 @@ def test_bands_equal_the_whole():
     whole = two_pass(source, inverse)
     out, rows = np.empty((20, source.shape[1]), np.float32), np.empty((60, source.shape[1]), np.float32)
     warp.warp_two_pass(
-        source[40:100], 40, source.shape[0], warp.kernel_table(3), 3, inverse[:2].copy(), 60, NO_CLAMP, rows, out
+        source[40:100],
+        40,
+        source.shape[0],
+        warp.kernel_table(3),
+        3,
+        inverse[:2].copy(),
+        60,
+        NO_CLAMP,
+        np.float32(0),
+        rows,
+        out,
     )
     np.testing.assert_array_equal(out, whole[60:80])
 
@@ -132,3 +154,19 @@ def test_withdrawn_samples_are_kept_aside_once():
     assert np.isnan(out[2, 2])
     assert np.isfinite(out).sum() == 35
     assert (sums[2, 2], weights[2, 2]) == (63.0, 3.0)
+
+
+def test_flanks_of_bright_stars_keep_their_noise():
+    rng = np.random.default_rng(2)
+    yy, xx = np.mgrid[:60, :60]
+    star = 40000 * np.exp(-((yy - 30) ** 2 + (xx - 30) ** 2) / 8) + 100
+    light = np.zeros(200)
+    for i in range(200):
+        source = rng.poisson(star).astype(np.float32)
+        out, rows = np.empty_like(source), np.empty_like(source)
+        inverse = turn(0, 0.4, 0.3)[:2].copy()
+        warp.warp_two_pass(
+            source, 0, 60, warp.kernel_table(3), 3, inverse, 0, np.float32(100.0), np.float32(1.0), rows, out
+        )
+        light[i] = (out[15:45, 15:45] - 100).sum() - (source[15:45, 15:45] - 100).sum()
+    assert abs(light.mean()) < 3e-4 * (star - 100).sum()

@@ -5,9 +5,10 @@ first and columns after; along a row the phase of the kernel changes so slowly t
 of weights, and both passes are plain vector sums. *Direct*: any map, all taps of the kernel at once.
 
 An output pixel whose inner samples (the 2 x 2 around its position) are not all inside the plane is NaN: missing. Outer
-samples beyond the edge repeat the edge. Clamping keeps the negative lobes of Lanczos from digging dark rings:
-no value may fall below the lowest of the inner samples by more than ``clamp``, a level in the order of the noise, so
-that noise itself passes unchanged.
+samples beyond the edge repeat the edge. Clamping keeps the negative lobes of Lanczos from digging dark rings: no value
+may fall below the lowest of the four inner samples of an axis by more than ``sqrt(clamp + photons * highest)``, a
+multiple of the noise that such pixels have, so that noise itself passes unchanged. (A limit that knew only the noise of
+the sky added 0.27 % to the light of bright stars, whose flanks are noisier.)
 """
 
 from __future__ import annotations
@@ -53,7 +54,15 @@ def _split(position):
 
 
 @fast_kernel
-def _row_pass(source, table, half, start, slope, clamp, out):
+def _floor(a, b, c, d, clamp, photons):
+    """Lowest value allowed between the inner samples b, c and their neighbours a, d."""
+    low = min(min(a, d), min(b, c))
+    high = max(max(a, d), max(b, c))
+    return low - np.sqrt(clamp + photons * max(high, np.float32(0.0)))
+
+
+@fast_kernel
+def _row_pass(source, table, half, start, slope, clamp, photons, out):
     """Resample one row: out[x] = source(start + slope * x); beyond its ends the row repeats them."""
     width = source.shape[0]
     n = out.shape[0]
@@ -80,7 +89,7 @@ def _row_pass(source, table, half, start, slope, clamp, out):
         inside_to = max(min(end, high_limit - shift), inside_from)
         weights = table[step]
         for i in range(x, inside_from):
-            out[i] = _edge(source, weights, half, i + shift, clamp)
+            out[i] = _edge(source, weights, half, i + shift, clamp, photons)
         if half == 3:
             w0 = weights[0]
             w1 = weights[1]
@@ -92,7 +101,7 @@ def _row_pass(source, table, half, start, slope, clamp, out):
             t = out[inside_from:inside_to]
             for i in range(t.shape[0]):
                 value = (w0 * s[i] + w5 * s[i + 5]) + (w1 * s[i + 1] + w4 * s[i + 4]) + (w2 * s[i + 2] + w3 * s[i + 3])
-                floor = min(min(s[i + 1], s[i + 4]), min(s[i + 2], s[i + 3])) - clamp
+                floor = _floor(s[i + 1], s[i + 2], s[i + 3], s[i + 4], clamp, photons)
                 t[i] = floor if value < floor else value
         else:
             w0 = weights[0]
@@ -102,26 +111,28 @@ def _row_pass(source, table, half, start, slope, clamp, out):
             for i in range(t.shape[0]):
                 t[i] = w0 * s[i] + w1 * s[i + 1]
         for i in range(inside_to, end):
-            out[i] = _edge(source, weights, half, i + shift, clamp)
+            out[i] = _edge(source, weights, half, i + shift, clamp, photons)
         x = end
 
 
 @kernel
-def _edge(source, weights, half, whole, clamp):
+def _edge(source, weights, half, whole, clamp, photons):
     """One sample whose taps reach beyond the border."""
     width = source.shape[0]
     value = np.float32(0.0)
-    floor = np.float32(np.inf)
     for k in range(2 * half):
-        sample = source[min(max(whole + 1 - half + k, 0), width - 1)]
-        value += weights[k] * sample
-        if half == 1 or 1 <= k <= 4:
-            floor = min(floor, sample)
-    return max(value, floor - clamp)
+        value += weights[k] * source[min(max(whole + 1 - half + k, 0), width - 1)]
+    if half == 1:
+        return value
+    a = source[max(whole - 1, 0)]
+    b = source[min(max(whole, 0), width - 1)]
+    c = source[min(max(whole + 1, 0), width - 1)]
+    d = source[min(max(whole + 2, 0), width - 1)]
+    return max(value, _floor(a, b, c, d, clamp, photons))
 
 
 @fast_kernel
-def _column_pass(rows, table, half, wholes, steps, clamp, out):
+def _column_pass(rows, table, half, wholes, steps, clamp, photons, out):
     """One output row from the resampled rows: at x, taps around row ``wholes[x]`` with phase ``steps[x]``."""
     height = rows.shape[0]
     n = out.shape[0]
@@ -141,7 +152,7 @@ def _column_pass(rows, table, half, wholes, steps, clamp, out):
             for i in range(x, end):
                 w = table[steps[i]]
                 value = (w[0] * r0[i] + w[5] * r5[i]) + (w[1] * r1[i] + w[4] * r4[i]) + (w[2] * r2[i] + w[3] * r3[i])
-                floor = min(min(r1[i], r4[i]), min(r2[i], r3[i])) - clamp
+                floor = _floor(r1[i], r2[i], r3[i], r4[i], clamp, photons)
                 out[i] = floor if value < floor else value
         else:
             for i in range(x, end):
@@ -151,18 +162,18 @@ def _column_pass(rows, table, half, wholes, steps, clamp, out):
                     out[i] = rows[height - 1, i] if on_last else np.float32(np.nan)
                     continue
                 value = np.float32(0.0)
-                floor = np.float32(np.inf)
                 for k in range(2 * half):
-                    sample = rows[min(max(whole + 1 - half + k, 0), height - 1), i]
-                    value += w[k] * sample
-                    if half == 1 or 1 <= k <= 4:
-                        floor = min(floor, sample)
-                out[i] = max(value, floor - clamp)
+                    value += w[k] * rows[min(max(whole + 1 - half + k, 0), height - 1), i]
+                if half == 3:
+                    a = rows[max(whole - 1, 0), i]
+                    d = rows[min(whole + 2, height - 1), i]
+                    value = max(value, _floor(a, rows[whole, i], rows[whole + 1, i], d, clamp, photons))
+                out[i] = value
         x = end
 
 
 @kernel
-def warp_two_pass(source, first_row, height, table, half, inverse, top, clamp, rows, out):
+def warp_two_pass(source, first_row, height, table, half, inverse, top, clamp, photons, rows, out):
     """Resample a band through an affine map that hardly turns.
 
     ``source`` (band rows, x) holds rows ``first_row`` ... of a plane of ``height`` rows; ``inverse`` (2, 3) maps
@@ -177,9 +188,9 @@ def warp_two_pass(source, first_row, height, table, half, inverse, top, clamp, r
     for r in range(n_rows):
         start = b / e * (r + first_row - f) + c
         if slope > 0:
-            _row_pass(source[r], table, half, start, slope, clamp, rows[r])
+            _row_pass(source[r], table, half, start, slope, clamp, photons, rows[r])
         else:
-            _row_pass(source[r, ::-1].copy(), table, half, source.shape[1] - 1 - start, -slope, clamp, rows[r])
+            _row_pass(source[r, ::-1].copy(), table, half, source.shape[1] - 1 - start, -slope, clamp, photons, rows[r])
     width = out.shape[1]
     wholes = np.empty(width, np.int64)
     steps = np.empty(width, np.int64)
@@ -195,7 +206,7 @@ def warp_two_pass(source, first_row, height, table, half, inverse, top, clamp, r
                 whole -= first_row
             wholes[x] = whole
             steps[x] = step
-        _column_pass(rows, table, half, wholes, steps, clamp, out[y])
+        _column_pass(rows, table, half, wholes, steps, clamp, photons, out[y])
         across = b * (y + top) + c
         last = source.shape[1] - 1.0
         # Columns seen from outside the plane lie at the ends of the line: stop at the first that is inside.
@@ -210,7 +221,7 @@ def warp_two_pass(source, first_row, height, table, half, inverse, top, clamp, r
 
 
 @kernel
-def warp_direct(source, first_row, first_column, shape, table, half, inverse, top, left, clamp, out):
+def warp_direct(source, first_row, first_column, shape, table, half, inverse, top, left, clamp, photons, out):
     """Resample through any projective map (3, 3) with all taps at once.
 
     ``source`` holds the rectangle of a plane of ``shape`` that begins at (first_row, first_column); ``out`` begins at
@@ -234,17 +245,19 @@ def warp_direct(source, first_row, first_column, shape, table, half, inverse, to
             x0 -= first_column
             y0 -= first_row
             value = np.float32(0.0)
-            floor = np.float32(np.inf)
+            low = np.float32(np.inf)
+            high = np.float32(0.0)
             for j in range(2 * half):
                 row = source[min(max(y0 + 1 - half + j, 0), last_y)]
                 part = np.float32(0.0)
                 for i in range(2 * half):
                     sample = row[min(max(x0 + 1 - half + i, 0), last_x)]
                     part += table[sx, i] * sample
-                    if half == 1 or (1 <= i <= 4 and 1 <= j <= 4):
-                        floor = min(floor, sample)
+                    if 1 <= i <= 4 and 1 <= j <= 4:
+                        low = min(low, sample)
+                        high = max(high, sample)
                 value += table[sy, j] * part
-            out[y, x] = max(value, floor - clamp)
+            out[y, x] = value if half == 1 else max(value, low - np.sqrt(clamp + photons * high))
 
 
 @kernel

@@ -47,6 +47,12 @@ class Contribution:
     electrons: float
     """e-/adu of its calibrated pixels; 0: not known."""
 
+    def photon_variance(self, channel: int) -> float:
+        """Variance per adu of signal; without a gain as if the sky's own light made all of its noise."""
+        if self.electrons > 0:
+            return 1.0 / self.electrons
+        return float(self.noise[channel] ** 2 / max(self.background[channel], 1.0))
+
 
 @dataclass(frozen=True, eq=False)
 class Stacked:
@@ -218,9 +224,10 @@ class Engine:
         planes = self.colours.planes(band.data) if self.colours else band.data
         for channel in range(self.channels):
             clamp = self.clamp * float(contribution.noise[channel]) if self.clamp else np.inf
+            photons = self.clamp**2 * contribution.photon_variance(channel)
             resample_tile(
                 planes[channel], top // step, shape, forward, cube[channel, i], tile[0], tile[2],
-                kernel=self.kernel, clamp=clamp,
+                kernel=self.kernel, clamp=clamp, photons=photons,
             )  # fmt: skip
         self._mark(i, forward, tile, band.missing, band.saturated, cube, spare, flags)
 

@@ -97,8 +97,8 @@ def process(
             for result in results:
                 products.write_stack(result, todo, shelf)
                 stage.advance()
-            content = record.finished(todo, shelf, results, run.set_aside, clock, executor)
-            products.write_tables(todo, results, run.set_aside, content)
+        content = record.finished(todo, shelf, results, run.set_aside, clock, executor)
+        products.write_tables(todo, results, run.set_aside, content)
     return Result(todo, target, tuple(results), tuple(shelf.made), dict(run.set_aside), record=content)
 
 

@@ -81,7 +81,7 @@ class Settings(Params):
     """All settings of `firstlight process`."""
 
     calibrate: Calibrate = Calibrate()
-    stars: FindStars = FindStars()
+    stars: FindStars = FindStars(max_stars=600)
     match: MatchStars = MatchStars()
     registration: Register = Register()
     select: Select = Select()

@@ -58,6 +58,7 @@ def resample_tile(
     *,
     kernel: Kernel = "lanczos3",
     clamp: float = np.inf,
+    photons: float = 0.0,
 ) -> None:
     """Resample rows of a plane into a tile of the grid.
 
@@ -70,8 +71,9 @@ def resample_tile(
         Plane positions to grid positions.
     out : ndarray
         float32 (rows, columns), begins at (top, left) of the grid; pixels the plane does not cover become NaN.
-    clamp : float
-        No value may fall further than this below the lowest of the inner samples (see `firstlight.kernels.warp`).
+    clamp, photons : float
+        Lanczos may fall below the lowest of the inner samples by ``sqrt(clamp**2 + photons * highest)`` at most (see
+        `firstlight.kernels.warp`): multiples of the noise of the sky and of the variance per unit of signal.
 
     Notes
     -----
@@ -83,12 +85,15 @@ def resample_tile(
         return
     half = half_width(kernel)
     table = kernels.kernel_table(half)
-    level = np.float32(clamp) if np.isfinite(clamp) else NO_CLAMP
+    level = np.float32(clamp**2) if np.isfinite(clamp) else NO_CLAMP
+    slope = np.float32(photons)
     if turns_little(forward) and left == 0:
         rows = np.empty((source.shape[0], out.shape[1]), np.float32)
-        kernels.warp_two_pass(source, first_row, shape[0], table, half, inverse[:2].copy(), top, level, rows, out)
+        kernels.warp_two_pass(
+            source, first_row, shape[0], table, half, inverse[:2].copy(), top, level, slope, rows, out
+        )
     else:
-        kernels.warp_direct(source, first_row, 0, shape, table, half, inverse.copy(), top, left, level, out)
+        kernels.warp_direct(source, first_row, 0, shape, table, half, inverse.copy(), top, left, level, slope, out)
 
 
 def _nearest(
