@@ -39,12 +39,21 @@ def command(session: Path, output: Path | None, again: bool, quiet: bool, **opti
     """
     from firstlight.pipeline.process import process
 
+    if not quiet and first_run():
+        click.echo("First run: compiling the kernels takes about half a minute, once.", err=True)
     result = process(session, settings_from(options), output=output, progress=TerminalProgress(quiet), again=again)
     click.echo(summary(result))
     if not result.unchanged and any(
         lost_most(result, group.name, len(group.assignments)) for group in result.plan.groups
     ):
-        raise SystemExit(1)
+        click.get_current_context().exit(1)
+
+
+def first_run() -> bool:
+    """Whether the kernels have never been compiled on this machine."""
+    from firstlight.kernels.jit import cached_kernels
+
+    return not cached_kernels()
 
 
 def lost_most(result: Result, name: str, n_lights: int) -> bool:
@@ -94,7 +103,8 @@ def _stack_lines(stack: GroupResult) -> list[str]:
     lines = [f"{stack.name}: {stack.n_frames} frames{exposure}, {stack.engine.combine.method}"]
     gain = stack.single_noise / stack.noise if stack.noise else float("nan")
     lines.append(f"  noise  {stack.noise:.3g} adu, single frame {stack.single_noise:.3g} adu: {gain:.2f} times lower")
-    lines.append(f"  FWHM   {stack.quality.fwhm:.2f} px, best single frame {stack.single.fwhm:.2f} px")
+    if stack.quality.n_stars:
+        lines.append(f"  FWHM   {stack.quality.fwhm:.2f} px, best single frame {stack.single.fwhm:.2f} px")
     lines.append(f"  stars  {stack.quality.n_stars}, best single frame {stack.single.n_stars}")
     lines += [f"  note   {note}" for note in stack.notes]
     lines += [f"  {path.parent.name}/{path.name}" for path in stack.files]

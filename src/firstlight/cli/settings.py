@@ -15,9 +15,11 @@ from firstlight.pipeline.settings import Settings
 
 def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Decorator: one option for every field of `Settings`, ``--section-field`` for those of a section."""
+    defaults = Settings()
     for section, params in reversed(list(_sections().items())):
+        chosen = getattr(defaults, section) if section else defaults
         for row in reversed(describe(params)):
-            command = _option(section, row)(command)
+            command = _option(section, {**row, "default": getattr(chosen, row["name"])})(command)
     return command
 
 
@@ -72,7 +74,10 @@ def settings_from(options: dict[str, Any]) -> Settings:
         _, section, field = key.split("__", 2)
         (values.setdefault(section, {}) if section else values)[field] = value
     try:
-        return Settings(**values)
+        # A section keeps what `Settings` chose for its other fields.
+        defaults = Settings().model_dump()
+        merged = {k: {**defaults[k], **v} if isinstance(v, dict) else v for k, v in values.items()}
+        return Settings(**merged)
     except ValidationError as error:
         first = error.errors()[0]
         flag = "--" + "-".join(map(str, first["loc"])).replace("_", "-")

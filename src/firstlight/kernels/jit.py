@@ -22,6 +22,16 @@ if "NUMBA_CACHE_DIR" not in os.environ and not _cache_is_writable():
 kernel = njit(nogil=True, cache=True, error_model="numpy", boundscheck=False)
 """Decorator: serial, releases the GIL, cached on disk, no bounds checks, IEEE division."""
 
-fast_kernel = njit(nogil=True, cache=True, error_model="numpy", boundscheck=False, fastmath={"contract", "reassoc", "nsz"})
+fast_kernel = njit(
+    nogil=True, cache=True, error_model="numpy", boundscheck=False, fastmath={"contract", "reassoc", "nsz"}
+)
 """The same, and sums may be reassociated (vector reductions). Still honours NaN and infinity. Same bytes on every
 run of one machine type; results do not depend on the number of threads."""
+
+
+def cached_kernels() -> bool:
+    """Whether compiled kernels lie in the cache: without any, a first run compiles them."""
+    from numba.core import config
+
+    folder = Path(config.CACHE_DIR) if config.CACHE_DIR else Path(__file__).parent / "__pycache__"
+    return next(folder.rglob("warp.*.nbi"), None) is not None

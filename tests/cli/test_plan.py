@@ -1,0 +1,17 @@
+from firstlight.cli.main import run
+from firstlight.simulate.night import preset, simulate
+
+
+def test_plan_tells_all_and_writes_nothing(tmp_path, capsys):
+    simulate(tmp_path / "night", preset("tiny").model_copy(update={"n_lights": 3}))
+    before = sorted(tmp_path.rglob("*"))
+    assert run(["plan", str(tmp_path / "night")]) == 0
+    text = capsys.readouterr().out
+    for words in (
+        "3 light      by IMAGETYP",
+        "master_flat_L_-10C_gain100: 6 frames, minus master_bias",
+        "bias: not needed, the dark holds it",
+        "Products: about",
+    ):
+        assert words in text
+    assert sorted(tmp_path.rglob("*")) == before
