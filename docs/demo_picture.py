@@ -1,6 +1,6 @@
 """Draw docs/images/demo.jpg: one calibrated frame of the demo night beside the stack, stretched alike.
 
-    python docs/demo_picture.py demo/night
+python docs/demo_picture.py demo/night
 """
 
 from __future__ import annotations
