@@ -43,9 +43,7 @@ def command(session: Path, output: Path | None, again: bool, quiet: bool, **opti
         click.echo("First run: compiling the kernels takes about half a minute, once.", err=True)
     result = process(session, settings_from(options), output=output, progress=TerminalProgress(quiet), again=again)
     click.echo(summary(result))
-    if not result.unchanged and any(
-        lost_most(result, group.name, len(group.assignments)) for group in result.plan.groups
-    ):
+    if came_to_nothing(result):
         click.get_current_context().exit(1)
 
 
@@ -56,10 +54,14 @@ def first_run() -> bool:
     return not cached_kernels()
 
 
-def lost_most(result: Result, name: str, n_lights: int) -> bool:
-    """Whether a group of lights came to nothing: no stack, or one frame of three or more."""
-    frames = next((stack.n_frames for stack in result.stacks if stack.name == name), 0)
-    return frames == 0 or (frames == 1 and n_lights >= 3)
+def came_to_nothing(result: Result) -> bool:
+    """Whether no frame could be read, or a group of lights has no stack, or one frame of three or more."""
+    if result.unchanged:
+        return False
+    if not result.plan.sightings:
+        return True
+    frames = {stack.name: stack.n_frames for stack in result.stacks}
+    return any(frames.get(group.name, 0) < min(2, (len(group.assignments) + 1) // 2) for group in result.plan.groups)
 
 
 def summary(result: Result) -> str:
