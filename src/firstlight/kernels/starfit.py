@@ -251,6 +251,12 @@ def _shape(plane, excluded, saturation, noise, radius, star):
                 if xx + yy > 0.0 and e < 1.0:
                     star[ECCENTRICITY] = math.sqrt(2.0 * e / (1.0 + e))
                     star[ANGLE] = math.degrees(0.5 * math.atan2(e2, e1))
+            else:
+                # Longer than the window: a line, such as a piece of a trail, if one axis is clearly shorter.
+                e1, e2 = (xx - yy) / (xx + yy), 2.0 * xy / (xx + yy)
+                if math.sqrt(e1 * e1 + e2 * e2) > max(0.15, 6.0 * star[FLUX_ERROR] / flux):
+                    star[ECCENTRICITY] = 1.0
+                    star[ANGLE] = math.degrees(0.5 * math.atan2(e2, e1))
     # Half-flux radius: apertures with an edge one pixel soft, bisected.
     below, above = 0.0, float(radius)
     for _ in range(14):

@@ -14,14 +14,16 @@ PROFILES: dict[float, tuple[tuple[float, ...], tuple[float, ...]]] = {
     3.5: ((0.3193, 0.5320, 0.1462), (0.3560, 0.5635, 1.0016)),
     2.5: ((0.3282, 0.4897, 0.1727), (0.3655, 0.6415, 1.3076)),
 }
-"""Moffat's beta (infinite: a Gaussian) to flux shares and sigmas of Gaussians that add up to a star of FWHM 1 and flux 1.
+"""Moffat's beta (infinite: a Gaussian) to flux shares and sigmas of Gaussians that add up to a star of FWHM and flux 1.
 
-Least squares over 5 FWHM; off the Moffat profile by 0.3 % (beta 5), 0.9 % (3.5), 2.3 % (2.5) of the peak at most.
+Least squares over 5 FWHM; off the Moffat profile by at most 0.3 % (beta 5), 0.9 % (3.5), 2.3 % (2.5) of the peak.
 Sums of Gaussians are integrated over pixels exactly and quickly, which a Moffat profile is not.
 """
 
 BRIGHT = 15.0
 """SNR of stars that may tell the width of the profile."""
+THREAD = 0.95
+"""Eccentricity of spots that are lines: the short axis below a third of the long one."""
 VERY_BRIGHT = 30.0
 """SNR of stars that may tell its wings."""
 
@@ -73,7 +75,9 @@ def measure_profile(
     stars = fits(np.arange(len(spots)), np.inf)
     snr = stars[:, starfit.FLUX] / stars[:, starfit.FLUX_ERROR]
     # A cosmic ray or a lone pixel fits best with no width at all.
-    usable = np.flatnonzero((snr > BRIGHT / 2) & (stars[:, starfit.FWHM] > 0.9) & (stars[:, starfit.FWHM] < 25.0))
+    usable = (snr > BRIGHT / 2) & (stars[:, starfit.FWHM] > 0.9) & (stars[:, starfit.FWHM] < 25.0)
+    usable = np.flatnonzero(usable)
+    usable = usable[off_threads(stars[usable])]
     if len(usable) == 0:
         return None, 0
     common = shortest_half(stars[usable, starfit.FWHM])
@@ -91,11 +95,21 @@ def measure_profile(
     return Profile(shortest_half(trials[best][together, starfit.FWHM]), best), len(alike)
 
 
+def off_threads(fitted: np.ndarray) -> np.ndarray:
+    """Boolean (n,): fits that are no piece of a thread, such as the trail of a satellite.
+
+    A trail breaks into hundreds of spots, each a line within its window. Where nearly all spots are drawn out, the
+    stars themselves are trailed, and nothing is left out.
+    """
+    round_enough = ~(fitted[:, starfit.ECCENTRICITY] > THREAD)
+    return round_enough if round_enough.sum() >= max(5, 0.1 * len(fitted)) else np.ones(len(fitted), bool)
+
+
 def shortest_half(values: np.ndarray) -> float:
     """Median of the half of the values that lie closest together.
 
-    >>> shortest_half(np.array([3.0, 3.1, 3.2, 1.0, 9.0, 14.0]))
-    3.1
+    >>> round(shortest_half(np.array([3.0, 3.1, 3.2, 1.0, 9.0, 14.0])), 2)
+    3.05
     """
     values = np.sort(values)
     n = len(values) // 2 + 1

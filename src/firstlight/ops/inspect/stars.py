@@ -13,7 +13,7 @@ from firstlight.kernels import starfit
 from firstlight.kernels.spots import find_spots
 from firstlight.model.stars import Quality, Stars
 from firstlight.ops.inspect.background import Background, measure_background
-from firstlight.ops.inspect.psf import BRIGHT, Profile, measure_profile
+from firstlight.ops.inspect.psf import BRIGHT, Profile, measure_profile, off_threads
 from firstlight.ops.inspect.saturation import join_saturated
 from firstlight.ops.registry import Params
 from firstlight.units import Px, Sigma, SubPx
@@ -78,7 +78,7 @@ def find_stars(
     >>> plane = 100 + 1000 * np.exp(-((x - 30.3) ** 2 + (y - 20.6) ** 2) / 4.5)
     >>> plane += np.random.default_rng(1).normal(0, 5, plane.shape)
     >>> stars, quality = find_stars(plane.astype(np.float32))
-    >>> len(stars), round(stars.x[0], 1), round(stars.y[0], 1)
+    >>> len(stars), round(float(stars.x[0]), 1), round(float(stars.y[0]), 1)
     (1, 30.3, 20.6)
     """
     plane = np.ascontiguousarray(plane, dtype=np.float32)
@@ -93,12 +93,8 @@ def find_stars(
     spots, rms = search.spots(profile.fwhm, p.threshold)
     if saturation < np.inf:
         spots = join_saturated(plane, saturation, spots, profile.fwhm)
-    n_found = len(spots)
-    fitted = search.fit(spots[: p.max_stars], profile, rms)
-    good = _believable(fitted, profile)
-    fitted = fitted[good]
-    stars = _as_stars(fitted, plane, saturation)
-    n_stars = len(stars) if n_found <= p.max_stars else round(n_found * good.mean())
+    fitted, n_stars = search.fit_until(spots, profile, rms, p.max_stars)
+    stars = _as_stars(fitted[: p.max_stars], plane, saturation)
     return stars, _quality(stars, n_stars, sky)
 
 
@@ -192,6 +188,23 @@ class _Search:
         )  # fmt: skip
         return out
 
+    def fit_until(self, spots: np.ndarray, profile: Profile, rms: float, wanted: int) -> tuple[np.ndarray, int]:
+        """Believable fits of the strongest spots, and how many stars there are if the rest are as the last batch.
+
+        A trail can hold more spots than there are stars: while hardly half of a batch were stars, the next is fitted,
+        four batches at most.
+        """
+        fitted = np.empty((0, starfit.N_COLUMNS))
+        share, looked = 1.0, 0
+        for first in range(0, min(len(spots), 4 * wanted), wanted):
+            if first and len(fitted) >= 0.6 * wanted:
+                break
+            batch = self.fit(spots[first : first + wanted], profile, rms)
+            good = _believable(batch, profile)
+            share, looked = float(good.mean()), first + len(batch)
+            fitted = np.concatenate([fitted, batch[good]])
+        return fitted, len(fitted) + round(share * (len(spots) - looked))
+
 
 def filter_taps(fwhm: float) -> np.ndarray:
     """One side of a Gaussian integrated over pixels, cut at 2.5 sigma; the sum of squares of the whole is 1. float32.
@@ -213,6 +226,7 @@ def _believable(fitted: np.ndarray, profile: Profile) -> np.ndarray:
     flux, error = fitted[:, starfit.FLUX], fitted[:, starfit.FLUX_ERROR]
     ratio = fitted[:, starfit.FWHM] / profile.fwhm
     good = (flux > 2.0 * error) & (ratio > SHARPEST) & (ratio < WIDEST) & (fitted[:, starfit.PEAK] > 0)
+    good &= off_threads(fitted)
     # Two starts that ended on one star: the first (stronger) stays.
     index = np.flatnonzero(good)
     if len(index) > 1:
