@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,27 @@ def _quietly() -> Iterator[None]:
     with _quiet, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
+
+
+def bits_named(header: Header) -> dict[int, int]:
+    """Bit in the file to our flag, by the names that the header of a DQ extension gives (FLAG1, FLAG2 ...)."""
+    return {
+        bit: int(Flag[name])
+        for bit in (1 << n for n in range(16))
+        if (name := header.get(f"FLAG{bit}")) in Flag.__members__
+    }
+
+
+def to_flags(bits: np.ndarray, named: Mapping[int, int]) -> np.ndarray:
+    """Flags (uint16) of whole numbers; without names any bit says that the pixel is not to be used."""
+    if not named:
+        return np.where(bits != 0, np.uint16(Flag.NO_DATA), np.uint16(0))
+    if all(flag == bit for bit, flag in named.items()):
+        return bits.astype(np.uint16, copy=False)
+    flags = np.zeros(bits.shape, np.uint16)
+    for bit, flag in named.items():
+        flags |= np.where(bits & bit, np.uint16(flag), np.uint16(0))
+    return flags
 
 
 @dataclass(frozen=True)
@@ -98,20 +119,7 @@ class FitsSource:
     def _flags(self, index: int) -> np.ndarray:
         """Bits by their names; of another program's bits, any one says that the pixel is not to be used."""
         values, header = self._plane(index)
-        bits = np.asarray(values).astype(np.int64)
-        named = {
-            bit: Flag[name]
-            for bit in (1 << n for n in range(16))
-            if (name := header.get(f"FLAG{bit}")) in Flag.__members__
-        }
-        if not named:
-            return np.where(bits != 0, np.uint16(Flag.NO_DATA), np.uint16(0))
-        if all(int(flag) == bit for bit, flag in named.items()):
-            return bits.astype(np.uint16)
-        flags = np.zeros(bits.shape, np.uint16)
-        for bit, flag in named.items():
-            flags |= np.where(bits & bit, np.uint16(flag), np.uint16(0))
-        return flags
+        return to_flags(np.asarray(values).astype(np.int64), bits_named(header))
 
     def _unpacked(self) -> np.ndarray:
         channels, height, width = self.shape

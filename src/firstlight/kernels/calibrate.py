@@ -27,6 +27,22 @@ def decode_uint16(raw, swapped, sign, scale, zero, out):
 
 
 @fast_kernel
+def swap_uint32(raw, out):
+    """``raw`` (rows, x) uint32 with its bytes turned over: big-endian float32 to native, seen as bits."""
+    for y in range(raw.shape[0]):
+        line = raw[y]
+        target = out[y]
+        for x in range(line.shape[0]):
+            v = line[x]
+            target[x] = (
+                ((v & np.uint32(0xFF)) << np.uint32(24))
+                | ((v & np.uint32(0xFF00)) << np.uint32(8))
+                | ((v >> np.uint32(8)) & np.uint32(0xFF00))
+                | (v >> np.uint32(24))
+            )
+
+
+@fast_kernel
 def correct(adu, offset, has_offset, gain, has_gain, out):
     """``(adu - offset) * gain``: offset holds bias and dark, gain is 1 / flat. ``out`` may be ``adu`` itself."""
     for y in range(adu.shape[0]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from firstlight.io.frame import Frame
-from firstlight.kernels.calibrate import decode_uint16
+from firstlight.kernels.calibrate import decode_uint16, swap_uint32
 
 
 def adu_rows(frame: Frame, top: int, bottom: int, out: np.ndarray | None = None) -> np.ndarray:
@@ -24,6 +24,11 @@ def adu_rows(frame: Frame, top: int, bottom: int, out: np.ndarray | None = None)
             decode_uint16(
                 np.ascontiguousarray(bits[channel]), swapped, sign, np.float32(frame.scale), zero, out[channel]
             )
+        return out
+    if raw.dtype == ">f4" and frame.scale == 1 and frame.zero == 0:
+        bits, numbers = raw.view(np.uint32), out.view(np.uint32)
+        for channel in range(raw.shape[0]):
+            swap_uint32(np.ascontiguousarray(bits[channel]), numbers[channel])
         return out
     np.multiply(raw, np.float64(frame.scale), out=out, casting="unsafe")
     if frame.zero:
