@@ -16,12 +16,14 @@ import numpy as np
 
 from firstlight.io.frame import Frame
 from firstlight.kernels import warp as kernels
+from firstlight.kernels.surface import add_lattice
 from firstlight.model.flags import Flag
 from firstlight.model.registration import Transform
 from firstlight.ops.align.grid import Grid
 from firstlight.ops.align.resample import Kernel, half_width, noise_factor, resample_tile, source_window, turns_little
 from firstlight.ops.stack.combine import Combine, FrameTerms, combine_cube
 from firstlight.pipeline.calibration import Calibration
+from firstlight.pipeline.local import SPACING
 from firstlight.pipeline.mosaic import Colours
 
 SQUARE = 512
@@ -46,6 +48,17 @@ class Contribution:
     weight: float
     electrons: float
     """e-/adu of its calibrated pixels; 0: not known."""
+    summand: np.ndarray | None = None
+    """Per channel: added after the factor; None: what takes its background to the level of the stack."""
+    surface: np.ndarray | None = None
+    """float32 (channels, nodes down, nodes across): added before the factor, bilinear between nodes 32 px apart on the
+    planes of the stack (see `firstlight.pipeline.local`)."""
+
+    def zero(self, channel: int, level: np.ndarray) -> float:
+        """A resampled value v of this frame counts as ``v * gain + zero``; ``level`` is that of the stack."""
+        if self.summand is not None:
+            return float(self.summand[channel])
+        return float(level[channel]) - float(self.gain[channel]) * float(self.background[channel])
 
     def photon_variance(self, channel: int) -> float:
         """Variance per adu of signal; without a gain as if the sky's own light made all of its noise."""
@@ -184,7 +197,7 @@ class Engine:
     def _terms(self, channel: int, forwards: Sequence[Transform]) -> FrameTerms:
         """The same for every tile, so that no byte depends on how the stack is cut."""
         gain = np.array([c.gain[channel] for c in self.contributions])
-        zero = self.level[channel] - gain * np.array([c.background[channel] for c in self.contributions])
+        zero = np.array([c.zero(channel, self.level) for c in self.contributions])
         noise = np.array([c.noise[channel] for c in self.contributions])
         electrons = np.array([c.electrons for c in self.contributions])
         if self.colours:
@@ -229,6 +242,8 @@ class Engine:
                 planes[channel], top // step, shape, forward, cube[channel, i], tile[0], tile[2],
                 kernel=self.kernel, clamp=clamp, photons=photons,
             )  # fmt: skip
+            if contribution.surface is not None:
+                add_lattice(contribution.surface[channel], SPACING, tile[0], tile[2], cube[channel, i])
         self._mark(i, forward, tile, band.missing, band.saturated, cube, spare, flags)
 
     def _mark(
@@ -241,7 +256,7 @@ class Engine:
         pixel = (self.colours.cell.then(forward) if self.colours else forward).matrix
         for channel in range(self.channels):
             gain = float(contribution.gain[channel])
-            zero = float(self.level[channel]) - gain * float(contribution.background[channel])
+            zero = contribution.zero(channel, self.level)
             source = 0 if self.colours else channel
             ys, xs = missing[source]
             if self.colours:

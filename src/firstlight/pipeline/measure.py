@@ -14,6 +14,7 @@ from firstlight.library.assign import Assignment
 from firstlight.model.stars import Quality, Stars
 from firstlight.ops.inspect.stars import FindStars, find_stars
 from firstlight.pipeline.calibration import Calibration
+from firstlight.pipeline.local import measure_cells
 
 SPIKE_SIGMA = 2.5
 """A pixel this far off its neighbours is remembered: noise does that to one in eighty, and hardly twice to the same."""
@@ -37,6 +38,8 @@ class Light:
     """Noise per pixel of each channel, adu."""
     spikes: tuple[np.ndarray, np.ndarray] | None = None
     """Where looked for: flat indices of pixels that stand above, and below, their neighbours."""
+    cells: np.ndarray | None = None
+    """Where asked for: means of the cells of each channel (`firstlight.pipeline.local`)."""
 
     @property
     def name(self) -> str:
@@ -44,7 +47,12 @@ class Light:
 
 
 def measure_light(
-    assignment: Assignment, calibration: Calibration, settings: FindStars, *, seek_spikes: bool = False
+    assignment: Assignment,
+    calibration: Calibration,
+    settings: FindStars,
+    *,
+    seek_spikes: bool = False,
+    keep_cells: bool = False,
 ) -> Light:
     """Calibrate one light in memory and measure it.
 
@@ -81,19 +89,21 @@ def measure_light(
     white = (frame.meta.saturation or np.inf) - _pedestal(calibration)
     stars, quality = find_stars(plane, settings, excluded=excluded, saturation=0.98 * white, gain=frame.meta.gain)
     spikes = find_spikes(band.data[0], frame.meta.cfa) if seek_spikes else None
-    return Light(frame, assignment, calibration, stars, quality, level, noise, spikes)
+    cells = measure_cells(band.data, frame.meta.cfa) if keep_cells else None
+    return Light(frame, assignment, calibration, stars, quality, level, noise, spikes, cells)
 
 
 def _pedestal(calibration: Calibration) -> float:
     return 0.0 if calibration.offset is None else float(np.median(calibration.offset[:, ::16, ::16]))
 
 
-def channel_statistics(planes: np.ndarray, cfa: str | None) -> tuple[np.ndarray, np.ndarray]:
+def channel_statistics(planes: np.ndarray, cfa: str | None, apart: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """Background level and noise per pixel of each colour, float64 (channels,).
 
     The level is the mode-like 3 median - 2 mean of values clipped at 3 sigma; the noise is the MAD of differences of
     neighbours of the same colour, in which sky gradients and nebulae vanish. Both from about 60,000 pixels: the level
-    is right to a hundredth of the noise.
+    is right to a hundredth of the noise. Resampled pixels are alike within the reach of the kernel: there the
+    neighbours must lie so far ``apart``. Values that are not finite are left out.
     """
     samples: list[list[np.ndarray]]
     if cfa:
@@ -108,11 +118,16 @@ def channel_statistics(planes: np.ndarray, cfa: str | None) -> tuple[np.ndarray,
         for part in parts:
             rows = part[:: max(1, part.shape[0] * part.shape[1] * len(parts) // SAMPLES)]
             values.append(rows.ravel())
-            differences.append((rows[:, 1:] - rows[:, :-1]).ravel())
-        levels.append(_clipped_level(np.concatenate(values)))
-        joined = np.concatenate(differences)
+            differences.append((rows[:, apart:] - rows[:, :-apart]).ravel())
+        levels.append(_clipped_level(_finite(values)))
+        joined = _finite(differences)
         noises.append(1.4826 * float(np.median(np.abs(joined - np.median(joined)))) / np.sqrt(2.0))
     return np.array(levels), np.array(noises)
+
+
+def _finite(parts: list[np.ndarray]) -> np.ndarray:
+    values = np.concatenate(parts)
+    return values[np.isfinite(values)]
 
 
 def _clipped_level(values: np.ndarray) -> float:

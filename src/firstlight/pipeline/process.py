@@ -154,7 +154,10 @@ class _Run:
                 light = decoded(assignment.light, self.scratch)
                 ready = type(assignment)(**{**assignment.__dict__, "light": light})
                 key = (*assignment.key, assignment.light.shape)
-                return path, measure_light(ready, calibrations[key], settings.stars, seek_spikes=path in seekers)
+                return path, measure_light(
+                    ready, calibrations[key], settings.stars, seek_spikes=path in seekers,
+                    keep_cells=settings.normalize.mode == "local",
+                )  # fmt: skip
             except FrameError as error:
                 return path, str(error)
 
