@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 from pydantic import BaseModel, ValidationError
@@ -12,30 +12,40 @@ from firstlight.errors import SpecError
 from firstlight.ops.registry import Params, describe
 from firstlight.pipeline.settings import Settings
 
-
-def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorator: one option for every field of `Settings`, ``--section-field`` for those of a section."""
-    defaults = Settings()
-    for section, params in reversed(list(_sections().items())):
-        chosen = getattr(defaults, section) if section else defaults
-        for row in reversed(describe(params)):
-            command = _option(section, {**row, "default": getattr(chosen, row["name"])})(command)
-    return command
+S = TypeVar("S", bound=Params)
 
 
-def _sections() -> dict[str, type[Params]]:
-    """Sections by name; the fields of `Settings` itself come under the empty name."""
+def options_of(model: type[Params]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Decorator: one option for every field of the settings, ``--section-field`` for those of a section."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        defaults = model()
+        sections = _sections(model)
+        for section, params in reversed(list(sections.items())):
+            chosen = getattr(defaults, section) if section else defaults
+            for row in reversed(describe(params)):
+                if section or row["name"] not in sections:
+                    command = _option(section, {**row, "default": getattr(chosen, row["name"])})(command)
+        return command
+
+    return decorate
+
+
+settings_options = options_of(Settings)
+"""Decorator: the options of a run."""
+
+
+def _sections(model: type[Params]) -> dict[str, type[Params]]:
+    """Sections by name; the fields of the settings themselves come under the empty name."""
     nested = {
         name: field.annotation
-        for name, field in Settings.model_fields.items()
+        for name, field in model.model_fields.items()
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
     }
-    return {**nested, "": Settings}
+    return {**nested, "": model}
 
 
 def _option(section: str, row: dict[str, Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    if not section and row["name"] in _sections():
-        return lambda command: command
     name = f"{section}-{row['name']}" if section else row["name"]
     flag = "--" + name.replace("_", "-")
     unit = f" [{row['unit']}]" if row["unit"] else ""
@@ -59,7 +69,7 @@ def _key(section: str, field: str) -> str:
     return f"set__{section}__{field}"
 
 
-def settings_from(options: dict[str, Any]) -> Settings:
+def settings_from(options: dict[str, Any], model: type[S] = Settings) -> S:  # type: ignore[assignment]
     """Settings from the options that were given; all others keep their defaults.
 
     Raises
@@ -74,10 +84,10 @@ def settings_from(options: dict[str, Any]) -> Settings:
         _, section, field = key.split("__", 2)
         (values.setdefault(section, {}) if section else values)[field] = value
     try:
-        # A section keeps what `Settings` chose for its other fields.
-        defaults = Settings().model_dump()
+        # A section keeps what the settings chose for its other fields.
+        defaults = model().model_dump()
         merged = {k: {**defaults[k], **v} if isinstance(v, dict) else v for k, v in values.items()}
-        return Settings(**merged)
+        return model(**merged)
     except ValidationError as error:
         first = error.errors()[0]
         flag = "--" + "-".join(map(str, first["loc"])).replace("_", "-")

@@ -1,0 +1,55 @@
+"""``firstlight stack``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from firstlight.cli.progress import TerminalProgress
+from firstlight.cli.settings import options_of, settings_from
+from firstlight.pipeline.stack import StackSettings
+
+if TYPE_CHECKING:
+    from firstlight.pipeline.stack import FilesResult
+
+
+@click.command("stack")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The FITS file to write.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress, only the summary.")
+@options_of(StackSettings)
+def command(files: tuple[Path, ...], output: Path, quiet: bool, **options: Any) -> None:
+    """Combine FILES (or the images in folders) that are calibrated already into one.
+
+    They may be frames of any program, resampled images, or stacks of ours: those bring their variance, flags,
+    coverage, exposure and number of frames with them. They are taken to lie on one another; --registration-method
+    stars brings them there. Bias, dark or flat frames make a master.
+
+    \b
+    firstlight stack night1.fits night2.fits -o both.fits
+    firstlight stack registered/*.fits -o stack.fits --stack-method winsorized
+    firstlight stack bias/*.fits -o master_bias.fits --stack-method median
+    """
+    from firstlight.pipeline.stack import stack_files
+
+    result = stack_files(files, output, settings_from(options, StackSettings), progress=TerminalProgress(quiet))
+    click.echo(summary(result))
+
+
+def summary(result: FilesResult) -> str:
+    """What was made, in words."""
+    meta = result.image.meta
+    exposure = f", {meta.exposure:g} s" if meta.exposure is not None else ""
+    frames = f" ({meta.n_combined} frames)" if meta.n_combined != result.n_files else ""
+    lines = [f"{result.path}: {result.n_files} files{frames}{exposure}, {result.engine.combine.method}"]
+    if result.set_aside:
+        lines.append(f"Set aside ({len(result.set_aside)}):")
+        lines += [
+            f"  {Path(path).name}: {reason.removeprefix(Path(path).name + ': ')}"
+            for path, reason in sorted(result.set_aside.items())
+        ]
+    lines += [f"Note: {note}" for note in result.notes]
+    wall = sum(spent["wall_s"] for spent in result.timings.values())
+    return "\n".join([*lines, f"Done in {wall:.1f} s."])

@@ -1,0 +1,206 @@
+"""Files that are calibrated already, ready to be combined: opened, sampled, brought to one scale."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from firstlight.errors import FrameError, InputError
+from firstlight.io.beside import Beside, planes_beside
+from firstlight.io.frame import Frame
+from firstlight.io.read import open_frames
+from firstlight.io.scratch import decoded
+from firstlight.library.raw import adu_rows
+from firstlight.model.flags import EXCLUDED, Flag
+from firstlight.model.meta import Kind
+from firstlight.pipeline.executors import ordered
+from firstlight.pipeline.measure import channel_statistics
+
+LOST = EXCLUDED | Flag.HOT | Flag.COLD | Flag.COSMIC_RAY | Flag.TRAIL | Flag.LOW_FLAT
+"""A sample with any of these flags means nothing."""
+SECOND_CHOICE = Flag.INTERPOLATED
+"""A sample with this flag serves only where no file has a better one."""
+SAMPLES = 16_000
+"""Pixels that levels are measured from: right to a hundredth of the noise."""
+APART = 4
+"""px: pixels of resampled images are alike up to about here."""
+FAR_FROM_ZERO = 6.0
+"""Exact zeros this many sigma off the background are a border, in files that have no flags."""
+PATTERNS = frozenset({Kind.BIAS, Kind.DARK, Kind.DARK_FLAT, Kind.MASTER_BIAS, Kind.MASTER_DARK})
+FLATS = frozenset({Kind.FLAT, Kind.MASTER_FLAT})
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """One file of a combination."""
+
+    frame: Frame
+    beside: Beside
+    level: np.ndarray
+    """Per channel: background, in the unit of the pixels."""
+    noise: np.ndarray
+    """Per channel: standard deviation of the background."""
+    has_border: bool = False
+    """Exact zeros are pixels without data."""
+    covered: float = 1.0
+    """Frames behind a typical pixel."""
+
+    @property
+    def name(self) -> str:
+        return self.frame.name
+
+    @property
+    def exposure(self) -> float | None:
+        """Exposure that the level of its pixels belongs to: of a stack, that of one of its frames."""
+        meta = self.frame.meta
+        if meta.exposure is None or meta.kind is not Kind.STACK:
+            return meta.exposure
+        return meta.exposure / meta.n_combined
+
+    @property
+    def electrons(self) -> float | None:
+        """e-/adu of a single frame's pixels."""
+        meta = self.frame.meta
+        return meta.gain / meta.n_combined if meta.gain and meta.kind is Kind.STACK else meta.gain
+
+
+def open_members(
+    paths: Sequence[Path], scratch: Path, executor: Executor, workers: int, done: Callable[[int], None]
+) -> tuple[list[Member], dict[str, str]]:
+    """Open and sample the files, in their order; those that cannot be used come back with the reason."""
+
+    def look(path: Path) -> list[Member] | str:
+        try:
+            return [_member(frame, scratch) for frame in open_frames(path)]
+        except (FrameError, InputError) as error:
+            return str(error)
+
+    members: list[Member] = []
+    lost: dict[str, str] = {}
+    for path, found in zip(paths, ordered(executor, look, paths, workers + 1)):
+        if isinstance(found, str):
+            lost[str(path)] = found
+        else:
+            members += found
+        done(1)
+    return members, lost
+
+
+def _member(frame: Frame, scratch: Path) -> Member:
+    frame.check()
+    beside = planes_beside(frame).through(lambda plane: decoded(plane, scratch))
+    return sampled(decoded(frame, scratch), beside)
+
+
+def sampled(frame: Frame, beside: Beside) -> Member:
+    """Measure level and noise on some rows; the noise from the variance where the file has one.
+
+    Raises
+    ------
+    FrameError
+        No pixel of the sample holds a number.
+    """
+    _, height, width = frame.shape
+    rows = np.unique(np.linspace(0, height - 1, max(2, min(height, SAMPLES // width))).astype(int))
+    whole = frame.replace(source=_Some(frame, rows))
+    data = adu_rows(whole, 0, len(rows))
+    flags = None if beside.flags is None else np.concatenate(
+        [beside.flag_rows(y, y + 1) for y in rows], axis=1  # type: ignore[misc]
+    )  # fmt: skip
+    if flags is not None:
+        data[(flags & np.uint16(LOST)) != 0] = np.nan
+    if not np.isfinite(data).any(axis=(1, 2)).all():
+        raise FrameError(f"{frame.name}: no pixel of a channel holds a number; it shows nothing")
+    level, noise = channel_statistics(data, None, apart=APART)
+    has_border = (
+        flags is None
+        and data.dtype.kind == "f"
+        and frame.dtype.kind == "f"
+        and bool((data == 0).any())
+        and bool((np.abs(level) > FAR_FROM_ZERO * noise).all())
+    )
+    if has_border:
+        data[data == 0] = np.nan
+        level, noise = channel_statistics(data, None, apart=APART)
+    good = np.isfinite(data)
+    if beside.variance is not None:
+        values = np.concatenate([variance_rows(beside, y, y + 1) for y in rows], axis=1)
+        known = good & np.isfinite(values) & (values > 0)
+        noise = np.array([np.sqrt(np.median(v[k])) if k.any() else n for v, k, n in zip(values, known, noise)])
+    covered = float(max(frame.meta.n_combined, 1))
+    if beside.coverage is not None:
+        counts = np.concatenate([adu_rows(beside.coverage, y, y + 1) for y in rows], axis=1)[good]
+        covered = max(float(np.median(counts)), 1.0) if counts.size else covered
+    return Member(frame, beside, level, noise, has_border, covered)
+
+
+@dataclass(frozen=True)
+class _Some:
+    """Some rows of a frame, as if they were all: of large frames only their pages are touched."""
+
+    frame: Frame
+    chosen: np.ndarray
+
+    def rows(self, top: int, bottom: int) -> np.ndarray:
+        return self.frame.rows(0, self.frame.shape[1])[:, self.chosen[top:bottom]]
+
+    def check(self) -> None:
+        self.frame.check()
+
+    def planes(self) -> tuple[None, None]:
+        return None, None
+
+
+def variance_rows(beside: Beside, top: int, bottom: int) -> np.ndarray:
+    """Variance of rows top <= y < bottom."""
+    values = adu_rows(beside.variance, top, bottom)  # type: ignore[arg-type]
+    return np.square(values, out=values) if beside.is_deviation else values
+
+
+def check_alike(members: Sequence[Member], mix: bool) -> None:
+    """Refuse files of different sizes, and (unless ``mix``) of different targets or filters.
+
+    Raises
+    ------
+    InputError
+        Both sides of the mismatch are named.
+    """
+    first = members[0]
+    for other in members[1:]:
+        if other.frame.shape != first.frame.shape:
+            one, two = (f"{m.name} is {_size(m.frame.shape)}" for m in (first, other))
+            raise InputError(f"{one}, {two}; files to combine must have one size; resample them first")
+        if other.frame.unit is not first.frame.unit:
+            raise InputError(
+                f"{first.name} is in {first.frame.unit}, {other.name} in {other.frame.unit}; one unit is needed"
+            )
+        if mix:
+            continue
+        for what in ("target", "filter"):
+            one, two = (getattr(m.frame.meta, what) or "" for m in (first, other))
+            if one and two and one.casefold() != two.casefold():
+                raise InputError(
+                    f"{first.name} has the {what} {one!r}, {other.name} {two!r}; {what}s are not mixed unasked: give "
+                    f"--mix if you want that"
+                )
+
+
+def _size(shape: tuple[int, int, int]) -> str:
+    channels, height, width = shape
+    return f"{width} x {height} px" + (f" x {channels} channels" if channels > 1 else "")
+
+
+def choose_reference(members: Sequence[Member], name: str) -> int:
+    """Index of the file whose level and scale the result has: the one named, else the deepest and, of equal ones, the
+    least noisy."""
+    if name:
+        found = [i for i, m in enumerate(members) if name in (m.frame.path.name, str(m.frame.path), m.frame.path.stem)]
+        if not found:
+            raise InputError(f"reference {name!r}: none of the files has this name; give its file name")
+        return found[0]
+    depth = [(-(m.frame.meta.exposure or 0.0), float(m.noise.mean()), i) for i, m in enumerate(members)]
+    return min(depth)[2]

@@ -1,0 +1,340 @@
+"""Combine files that are calibrated and (unless asked otherwise) registered: frames, resampled images, stacks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field
+
+import firstlight
+from firstlight.errors import FrameError, InputError
+from firstlight.io.read import find_files
+from firstlight.io.scratch import Scratch
+from firstlight.io.write import write
+from firstlight.kernels.reject import FEWEST
+from firstlight.library.assign import Assignment
+from firstlight.model.image import Image
+from firstlight.model.meta import Kind, Meta
+from firstlight.model.registration import Transform
+from firstlight.ops.align.grid import plan_grid
+from firstlight.ops.align.match import MatchStars
+from firstlight.ops.inspect.stars import FindStars
+from firstlight.ops.registry import Params
+from firstlight.ops.stack.combine import Combine
+from firstlight.ops.stack.normalize import normalizing_line
+from firstlight.ops.stack.weights import METRICS, frame_weights
+from firstlight.pipeline.combine_files import FileEngine, FileStack, Part
+from firstlight.pipeline.combined import combined_meta
+from firstlight.pipeline.executors import memory_budget, ordered, thread_count, thread_pool
+from firstlight.pipeline.measure import Light, measure_light
+from firstlight.pipeline.members import FLATS, PATTERNS, Member, check_alike, choose_reference, open_members
+from firstlight.pipeline.progress import Clock, Progress
+from firstlight.pipeline.register import Placed, place, rank_references
+from firstlight.pipeline.scale import compare_stars, defects_of
+from firstlight.pipeline.settings import Normalize, Register
+
+MANY_REJECTED = 0.05
+MASTERS = {Kind.BIAS: Kind.MASTER_BIAS, Kind.DARK: Kind.MASTER_DARK, Kind.FLAT: Kind.MASTER_FLAT,
+           Kind.DARK_FLAT: Kind.MASTER_DARK}  # fmt: skip
+
+
+class StackSettings(Params):
+    """All settings of `firstlight stack`; the sections are those of `firstlight process`."""
+
+    registration: Register = Register(method="none")
+    stars: FindStars = FindStars(max_stars=600)
+    match: MatchStars = MatchStars()
+    normalize: Normalize = Normalize()
+    stack: Combine = Combine()
+    threads: Annotated[int, Field(ge=0, le=1024)] = 0
+    """Worker threads; 0: one per core."""
+    memory: Annotated[int, Field(ge=0)] = 0
+    """Memory the run may use, MB; 0: half of what is free."""
+    mix: bool = False
+    """Combine files of different targets or filters."""
+    rejection_maps: bool = False
+    """Write how many samples were rejected at each pixel."""
+
+
+@dataclass(eq=False)
+class FilesResult:
+    """A finished combination of files."""
+
+    path: Path
+    image: Image
+    engine: FileEngine
+    stacked: FileStack
+    set_aside: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    timings: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    @property
+    def n_files(self) -> int:
+        return len(self.engine.parts)
+
+
+def stack_files(
+    files: Sequence[str | Path],
+    output: str | Path,
+    settings: StackSettings | None = None,
+    *,
+    progress: Progress | None = None,
+) -> FilesResult:
+    """Combine files into one FITS file.
+
+    Parameters
+    ----------
+    files : paths
+        Calibrated (and, with ``registration.method`` none, registered) images of one size: frames of any program, or
+        our own stacks, whose variance, flags, coverage, exposure and number of frames are carried on. A folder stands
+        for the images in it.
+    output : path
+        A FITS file: SCI, VAR, DQ, COVERAGE, provenance.
+    settings : StackSettings, optional
+    progress : Progress, optional
+
+    Returns
+    -------
+    FilesResult
+        Files that could not be used are named in ``set_aside`` with the reason.
+
+    Raises
+    ------
+    InputError
+        Nothing that can be combined; files of different sizes, units, targets or filters.
+
+    Notes
+    -----
+    Pixels whose flags say that they mean nothing do not take part; in files without flags, so do exact zeros far off
+    the background (the border that other programs leave when they resample). Files of bias and dark frames are
+    combined as they are, flats are brought to one level by a factor.
+    """
+    settings = settings or StackSettings()
+    clock = Clock(progress or Progress())
+    paths = [path for given in files for path in (find_files(given) if Path(given).is_dir() else [Path(given)])]
+    output = Path(output)
+    paths = [path for path in paths if path.resolve() != output.resolve()]
+    if not paths:
+        raise InputError("no files to combine; give the paths of images")
+    if output.suffix.lower() not in (".fits", ".fit", ".fts"):
+        raise InputError(f"{output}: the stack is written as FITS; give a name that ends in .fits")
+    workers, budget = thread_count(settings.threads), memory_budget(settings.memory)
+    with thread_pool(settings.threads) as executor, Scratch(output.parent) as scratch:
+        run = _Run(settings, clock, executor, workers, budget)
+        with clock.stage("open", len(paths), "files") as stage:
+            members, run.set_aside = open_members(paths, scratch, executor, workers, stage.advance)
+        if not members:
+            raise InputError(f"none of {len(paths)} files can be used; the first: {next(iter(run.set_aside.values()))}")
+        check_alike(members, settings.mix)
+        return run.finish(members, output)
+
+
+@dataclass(eq=False)
+class _Run:
+    settings: StackSettings
+    clock: Clock
+    executor: Executor
+    workers: int
+    budget: int
+    set_aside: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def finish(self, members: list[Member], output: Path) -> FilesResult:
+        engine, reference = self._plan(members)
+        height, width = engine.size
+        with self.clock.stage("combine", height * width, "px") as stage:
+            stacked = engine.run(self.executor, self.workers, self.budget, stage.advance)
+        for part, fraction in zip(engine.parts, stacked.rejected_fraction):
+            if fraction > MANY_REJECTED:
+                self.notes.append(f"{part.member.name}: {100 * fraction:.0f} % of its pixels were rejected; look at it")
+        with self.clock.stage("write"):
+            image = Image(
+                stacked.mean, stacked.flags, stacked.variance, reference.frame.unit,
+                plate=reference.frame.plate, meta=self._meta(engine, reference),
+                history=(*_common_history(engine), self._step(engine)),
+            )  # fmt: skip
+            result = FilesResult(output, image, engine, stacked, self.set_aside, self.notes, self.clock.timings)
+            maps = stacked.rejected_low + stacked.rejected_high if self.settings.rejection_maps else None
+            write(output, image, coverage=stacked.coverage, rejection=maps, provenance=self._provenance(result))
+        return result
+
+    def _plan(self, members: list[Member]) -> tuple[FileEngine, Member]:
+        kinds = {m.frame.meta.kind for m in members}
+        mode, name = self.settings.normalize.mode, self.settings.registration.reference
+        is_pattern, is_flat = kinds <= PATTERNS, kinds <= FLATS
+        transforms: list[Transform] | None = None
+        reference, seeing = choose_reference(members, name), None
+        scales = np.ones(len(members))
+        if mode == "local":
+            raise InputError("local normalisation needs raw frames (firstlight process); take additive+scale here")
+        if self.settings.registration.method != "none":
+            members, placed, reference = self._register(members)
+            transforms = [p.registration.transform for p in placed]
+            seeing = np.array([p.light.quality.fwhm for p in placed])
+            # Resampling keeps surface brightness: stars of another scale fill more or fewer pixels.
+            scales = np.array([p.flux_ratio / t.scale**2 for p, t in zip(placed, transforms)])
+        if mode == "additive+scale" and (is_pattern or is_flat):
+            mode = "none" if is_pattern else "multiplicative"
+            how = "combined as they are" if is_pattern else "brought to one level by a factor"
+            self.notes.append(f"the files are {'flats' if is_flat else 'bias or dark frames'}: {how}")
+        elif transforms is None and len(members) > 1 and not (is_pattern or is_flat):
+            with self.clock.stage("compare stars", len(members), "files") as stage:
+                scales, seeing = compare_stars(
+                    members, reference, self.settings.stars, self.executor, self.workers, stage.advance
+                )
+        parts = self._parts(members, members[reference], mode, scales, seeing)
+        size: tuple[int, int] = members[reference].frame.shape[1:]
+        if transforms is not None:
+            grid = plan_grid(size, transforms, self.settings.registration.framing)
+            size = (grid.height, grid.width)
+            parts = [
+                replace(p, forward=t.then(grid.from_reference), calibration=defects_of(p.member))
+                for p, t in zip(parts, transforms)
+            ]
+        told = all(m.beside.variance is not None or m.frame.meta.gain for m in members)
+        scatter = (is_pattern or is_flat) and len(parts) > 1
+        if not told and not scatter:
+            self.notes.append(
+                "neither variance nor gain (e-/adu) is known of every file: the variance holds the noise of the sky, "
+                "not that of the stars' light"
+            )
+        clamp = self.settings.registration.clamp
+        engine = FileEngine(
+            tuple(parts), size, members[reference].level, self.settings.stack, None, scatter,
+            self.settings.registration.kernel, clamp if clamp < 1000 else 0.0,
+        )  # fmt: skip
+        rule = self.settings.stack.resolved(len(parts), noise_known=engine.terms(0).noise_known)
+        if rule.method == "median" and self.settings.stack.method == "auto" and all(m.covered > 1 for m in members):
+            # Stacks have lost their outliers already: the median of a few would only add noise.
+            rule = rule.model_copy(update={"method": "mean"})
+        if seeing is not None and rule.rejects and rule.guard and len(parts) > FEWEST:
+            engine = replace(engine, seeing=seeing.astype(np.float32))
+        return replace(engine, combine=rule), members[reference]
+
+    def _parts(
+        self, members: list[Member], ours: Member, mode: str, scales: np.ndarray, seeing: np.ndarray | None
+    ) -> list[Part]:
+        """Factor, summand and weight of each file."""
+        rule = self.settings.normalize
+        lines = [
+            normalizing_line(mode, scale, m.level, ours.level, m.name)  # type: ignore[arg-type]
+            for m, scale in zip(members, scales)
+        ]
+        names = [m.name for m in members]
+        metas = [m.frame.meta for m in members]
+        factors = np.array([factor for factor, _ in lines])
+        noise = np.array([m.noise for m in members])
+        metrics = {name: np.full(len(members), np.nan) for name in METRICS}
+        metrics |= {
+            "noise": noise.mean(axis=1),
+            "scaled_noise": np.sqrt(np.mean((factors * noise) ** 2, axis=1)),
+            "background": np.array([m.level.mean() for m in members]),
+            "scale": scales,
+            "exposure": _numbers(meta.exposure for meta in metas),
+            "airmass": _numbers(meta.airmass for meta in metas),
+            "gain": _numbers(meta.gain for meta in metas),
+        }
+        if seeing is not None:
+            metrics["fwhm"] = seeing
+        if rule.weights in ("header", "csv"):
+            raise InputError(f"weights {rule.weights}: only for raw frames (firstlight process); take noise or equal")
+        weights, notes = frame_weights(rule.weights, metrics, names, rule.formula)
+        self.notes += notes
+        return [
+            Part(m, factor, summand, float(weight)) for m, (factor, summand), weight in zip(members, lines, weights)
+        ]
+
+    def _register(self, members: list[Member]) -> tuple[list[Member], list[Placed], int]:
+        """Members that can be placed, how, and which of them is the reference."""
+
+        def look(member: Member) -> Light | str:
+            try:
+                return measure_light(Assignment(member.frame), defects_of(member), self.settings.stars)
+            except FrameError as error:
+                return str(error)
+
+        lights: list[tuple[Member, Light]] = []
+        with self.clock.stage("measure", len(members), "files") as stage:
+            for member, light in zip(members, ordered(self.executor, look, members, self.workers + 1)):
+                stage.advance()
+                if isinstance(light, Light):
+                    lights.append((member, light))
+                else:
+                    self.set_aside[str(member.frame.path)] = light
+        best: list[tuple[Member, Placed]] = []
+        failed: dict[str, str] = {}
+        with self.clock.stage("register", len(lights), "files"):
+            for candidate in rank_references([light for _, light in lights], self.settings):  # type: ignore[arg-type]
+                found, lost = [], {}
+                for member, light in lights:
+                    try:
+                        found.append((member, place(light, candidate, self.settings)))  # type: ignore[arg-type]
+                    except FrameError as error:
+                        lost[str(member.frame.path)] = str(error)
+                if len(found) > len(best):
+                    best, failed, chosen = found, lost, candidate
+                if 2 * len(best) >= len(lights):
+                    break
+        if not best:
+            raise InputError("none of the files can be registered; look at them, or combine them as they are")
+        self.set_aside.update(failed)
+        return (
+            [member for member, _ in best],
+            [placed for _, placed in best],
+            next(i for i, (_, placed) in enumerate(best) if placed.light is chosen),
+        )
+
+    def _meta(self, engine: FileEngine, reference: Member) -> Meta:
+        metas = [p.member.frame.meta for p in engine.parts]
+        weights = np.array([p.weight for p in engine.parts])
+        factors = np.array([float(p.gain.mean()) for p in engine.parts])
+        meta = combined_meta(reference.frame.meta, metas, weights, factors)
+        levels = [m.saturation * f + float(p.zero.mean()) for m, f, p in zip(metas, factors, engine.parts)
+                  if m.saturation]  # fmt: skip
+        kinds = {MASTERS.get(m.kind, m.kind) for m in metas}
+        if len(kinds) == 1 and (kind := kinds.pop()) in MASTERS.values():
+            # The exposure of a master is that of one of its frames: darks are matched by it.
+            meta = meta.replace(kind=kind, exposure=reference.frame.meta.exposure)
+        for what in ("target", "filter"):
+            if len({(getattr(m, what) or "").casefold() for m in metas}) > 1:
+                meta = meta.replace(**{what: None})
+        cfa = reference.frame.meta.cfa if all(p.forward is None for p in engine.parts) else None
+        return meta.replace(saturation=float(min(levels)) if levels else None, cfa=cfa)
+
+    def _step(self, engine: FileEngine) -> str:
+        placed = "as they lay" if engine.parts[0].forward is None else f"registered, resampled with {engine.kernel}"
+        return f"{len(engine.parts)} files combined, {placed}: {engine.combine.words}"
+
+    def _provenance(self, result: FilesResult) -> dict[str, Any]:
+        return {
+            "program": "firstlight",
+            "version": firstlight.__version__,
+            "settings": self.settings.model_dump(exclude={"threads", "memory"}),
+            "inputs": [
+                {
+                    "file": str(part.member.frame.path),
+                    "frames": part.member.frame.meta.n_combined,
+                    "weight": round(part.weight, 6),
+                    "scale": round(float(part.gain.mean()), 6),
+                    "rejected": round(float(fraction), 6),
+                }
+                for part, fraction in zip(result.engine.parts, result.stacked.rejected_fraction)
+            ],
+            "set_aside": self.set_aside,
+            "notes": self.notes,
+        }
+
+
+def _numbers(values: Iterable[float | None]) -> np.ndarray:
+    return np.array([np.nan if value is None else value for value in values], np.float64)
+
+
+def _common_history(engine: FileEngine) -> tuple[str, ...]:
+    """Steps that all files have behind them."""
+    histories = [p.member.frame.history for p in engine.parts]
+    return histories[0] if len(set(histories)) == 1 else ()
