@@ -304,7 +304,7 @@ def test_targets_and_filters_are_not_mixed_unasked(tmp_path, what, cards):
 
 def test_sizes_must_agree(tmp_path):
     files = [plain(tmp_path / "a.fit", noise_frames(1)[0]), plain(tmp_path / "b.fit", noise_frames(1, (60, 81))[0])]
-    with pytest.raises(InputError, match="80 x 60 px.*81 x 60 px"):
+    with pytest.raises(InputError, match=r"80 x 60 px.*81 x 60 px"):
         stack_files(files, tmp_path / "out.fits")
     with pytest.raises(InputError, match="FITS"):
         stack_files(files, tmp_path / "out.png")

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     "-o", "--output", type=click.Path(path_type=Path), help="Where the products go; default SESSION/firstlight."
 )
 @click.option("--again", is_flag=True, help="Do the work even if nothing has changed since the last run.")
+@click.option("--no-stack", is_flag=True, help="End when the lights are registered and selected.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress, only the summary.")
 @settings_options
-def command(session: Path, output: Path | None, again: bool, quiet: bool, **options: Any) -> None:
+def command(session: Path, output: Path | None, again: bool, no_stack: bool, quiet: bool, **options: Any) -> None:
     """From a folder of raw frames to masters, stacks, pictures and tables.
 
     Frames are recognised by header, folder and file name; calibrated with the masters that fit; registered; the poor
@@ -41,6 +42,8 @@ def command(session: Path, output: Path | None, again: bool, quiet: bool, **opti
 
     if not quiet and first_run():
         click.echo("First run: compiling the kernels takes about half a minute, once.", err=True)
+    if no_stack:
+        options["set__output__stacks"] = False
     result = process(session, settings_from(options), output=output, progress=TerminalProgress(quiet), again=again)
     click.echo(summary(result))
     if came_to_nothing(result):
@@ -60,7 +63,12 @@ def came_to_nothing(result: Result) -> bool:
         return False
     if not result.plan.sightings:
         return True
-    frames = {stack.name: stack.n_frames for stack in result.stacks}
+    if not result.plan.settings.output.stacks:
+        return False
+    frames: dict[str, int] = {}
+    for stack in result.stacks:
+        whole = stack.prepared.group.part_of or stack.name
+        frames[whole] = frames.get(whole, 0) + stack.n_frames
     return any(frames.get(group.name, 0) < min(2, (len(group.assignments) + 1) // 2) for group in result.plan.groups)
 
 
@@ -77,7 +85,10 @@ def summary(result: Result) -> str:
         lines.append(
             f"{len(result.masters)} masters: " + ", ".join(m.plan.name.removeprefix("master_") for m in result.masters)
         )
-    if result.plan.groups:
+    if not result.plan.settings.output.stacks:
+        good = sum(str(a.light.path) not in result.set_aside for g in result.plan.groups for a in g.assignments)
+        lines.append(f"{good} of {lights} lights are registered and good; no stacks were asked for.")
+    elif result.plan.groups:
         lines.append(f"{used} of {lights} lights are in the stacks.")
     else:
         lines.append("No lights in this session: nothing to stack.")

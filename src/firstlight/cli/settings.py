@@ -60,9 +60,9 @@ def _option(section: str, row: dict[str, Any]) -> Callable[[Callable[..., Any]],
 
 
 def _shown(value: Any) -> str:
-    return (
-        {True: "yes", False: "no", "": "none"}.get(value, str(value)) if not isinstance(value, float) else f"{value:g}"
-    )
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value) or "none"
 
 
 def _key(section: str, field: str) -> str:

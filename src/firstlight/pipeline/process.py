@@ -13,7 +13,8 @@ from firstlight.library.build import Master
 from firstlight.pipeline import products
 from firstlight.pipeline.calibration import compile_all
 from firstlight.pipeline.executors import memory_budget, ordered, thread_count, thread_pool
-from firstlight.pipeline.group import GroupResult, prepare_group, stack_group
+from firstlight.pipeline.group import GroupResult, Prepared, prepare_group, stack_group
+from firstlight.pipeline.grouping import split, without_time
 from firstlight.pipeline.hotpixels import spread_over
 from firstlight.pipeline.masters import MasterShelf
 from firstlight.pipeline.measure import Light, measure_light
@@ -98,7 +99,7 @@ def process(
                 products.write_stack(result, todo, shelf)
                 stage.advance()
         content = record.finished(todo, shelf, results, run.set_aside, clock, executor)
-        products.write_tables(todo, results, run.set_aside, content)
+        products.write_tables(todo, results, run.set_aside, content, run.prepared)
     return Result(todo, target, tuple(results), tuple(shelf.made), dict(run.set_aside), record=content)
 
 
@@ -119,6 +120,7 @@ class _Run:
     budget: int
     scratch: Path
     set_aside: dict[str, str] = field(default_factory=dict)
+    prepared: list[Prepared] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.set_aside.update({str(path): reason for path, reason in self.plan.broken})
@@ -175,6 +177,11 @@ class _Run:
     def stacks(self, lights: dict[Path, Light]) -> list[GroupResult]:
         """Register, select and integrate every group, the groups of one target and geometry onto one reference."""
         results: list[GroupResult] = []
+        settings = self.plan.settings
+        if settings.group.wanted:
+            dated, undated = without_time(list(lights.values()))
+            lights = {light.frame.path: light for light in dated}
+            self.set_aside.update(undated)
         for groups in self._fields():
             present = {g.name: [lights[a.light.path] for a in g.assignments if a.light.path in lights] for g in groups}
             largest = max(groups, key=lambda g: (len(present[g.name]), g.name))
@@ -190,10 +197,12 @@ class _Run:
                 )
                 self.set_aside.update(prepared.set_aside)
                 common = common or prepared.reference
-                if prepared.placed:
-                    results.append(
-                        stack_group(prepared, self.plan.settings, self.clock, self.executor, self.workers, self.budget)
-                    )
+                self.prepared.append(prepared)
+                if prepared.placed and settings.output.stacks:
+                    results += [
+                        stack_group(part, settings, self.clock, self.executor, self.workers, self.budget)
+                        for part in split(prepared, settings.group)
+                    ]
         return results
 
     def _named_reference(self, lights: dict[Path, Light]) -> Light | None:
