@@ -204,7 +204,7 @@ class _Lists:
             meetings += int(np.isfinite(distance).sum())
         area = max(float(np.prod(self.target.max(axis=0) - self.target.min(axis=0))), 1.0)
         single = len(self.target) / area * np.pi * self.p.tolerance**2
-        single = min(max(single, (meetings + 1) / (len(steps) * max(inside, n))), 0.9)
+        single = min(max(single, meetings / (len(steps) * max(inside, n))), 0.9)
         # Two pairs of stars make a similarity: each such choice was one attempt, and those two always agree.
         n_source, n_target = len(self.source), len(self.target)
         attempts = n_source * (n_source - 1) * n_target * (n_target - 1)
@@ -257,7 +257,7 @@ class _Lists:
             return model, transform, weights
         model = "similarity"
         transform, weights = fit_robustly(source, target, sigma, model, mirrored)
-        for richer, fewest in (("affine", 15), ("homography", 30)):
+        for richer, fewest in (("affine", 40), ("homography", 80)):
             if np.count_nonzero(weights) < fewest:
                 break
             # On the same stars and weights, or the richer model wins by choosing its stars.
