@@ -25,7 +25,6 @@ def test_a_trail_changes_neither_width_nor_number(most, within):
     assert crossed.fwhm == pytest.approx(clean.fwhm, rel=0.03)
     assert crossed.n_stars == pytest.approx(clean.n_stars, rel=within)
     # Along the trail, away from stars, nothing is reported.
-    yy, xx = np.mgrid[: SHAPE[0], : SHAPE[1]]
     path = trail(SHAPE, 300.0, 250.0, 27.0, 60.0, 3.0)
     on = path[np.rint(stars.y).astype(int), np.rint(stars.x).astype(int)] > 20
     assert on.sum() <= 6
