@@ -13,23 +13,32 @@ from __future__ import annotations
 import numpy as np
 
 from firstlight.kernels.jit import fast_kernel, kernel
+from firstlight.kernels.reject import (
+    BOTTOM,
+    MEAN,
+    MEDIAN,
+    MIDDLE,
+    MINMAX,
+    PERCENTILE,
+    SOFT_BOTTOM,
+    SOFT_TOP,
+    TOP,
+    find_limits,
+    middle_of,
+)
 
 TILE = 64
 """Pixels of a tile: 60 frames of it fill 15 kB, less than the first-level cache."""
 
-MEAN, MEDIAN, SIGMA, WINSORIZED, MINMAX = range(5)
-"""Methods as the kernel knows them; `firstlight.ops.stack` names them in words."""
+BIGGEST = np.float32(np.finfo(np.float32).max)
 
-HUBER = 1.5
-"""Winsorizing limit in sigma, and the factor that undoes its effect on the scale of Gaussian data."""
-HUBER_SCALE = 1.134
-HUBER_TOLERANCE = 5e-4
-FEWEST = 3
-"""Nothing is rejected where so few samples, or fewer, are left."""
+TOTAL, SUM, SQUARES, NOISE_SUM, PHOTON_SUM = range(5)
+KEPT, LOW, HIGH = range(3)
+"""Rows of what is added up for each pixel of a tile."""
 
 
 @fast_kernel
-def _load(cube, start, count, gain, zero, tile, ranked, valid):
+def load_tile(cube, start, count, gain, zero, tile, ranked, valid):
     """Normalised samples of ``count`` pixels into ``tile`` and, with +inf for missing ones, ``ranked``."""
     whole = 0
     for p in range(TILE):
@@ -75,14 +84,6 @@ def sort_tile(ranked, pairs):
             high[p] = b if a < b else a
 
 
-@kernel
-def _median(ranked, p, n):
-    middle = ranked[n // 2, p]
-    if n % 2 == 0:
-        middle = np.float32(0.5) * (middle + ranked[n // 2 - 1, p])
-    return middle
-
-
 @fast_kernel
 def _running_sums(ranked, centre, sums, squares):
     """Running sums of the sorted columns about ``centre``; missing samples (+inf, last) add nothing."""
@@ -97,118 +98,51 @@ def _running_sums(ranked, centre, sums, squares):
             squares[n + 1, p] = squares[n, p] + d * d
 
 
-@kernel
-def _spread(sums, squares, p, first, last):
-    """Standard deviation (n - 1) of the sorted samples first <= i < last of pixel p."""
-    n = last - first
-    s = sums[last, p] - sums[first, p]
-    q = squares[last, p] - squares[first, p] - s * s / n
-    return np.sqrt(max(q, np.float32(0.0)) / max(n - 1, 1))
+@fast_kernel
+def _settle(tile, count, limits, stretch, bend, sway, slope, curve):
+    """Judge the samples of each frame by limits of their own: its noise is ``stretch`` times that of all, its seeing
+    and place shift what is steep.
 
-
-@kernel
-def _winsorized_spread(ranked, sums, squares, p, first, last, centre, middle):
-    """Scale of the samples after Huber's winsorizing about their median, iterated until it stands."""
-    n = last - first
-    scale = _spread(sums, squares, p, first, last)
-    low = first
-    high = last
-    for _ in range(50):
-        bottom = middle - HUBER * scale
-        top = middle + HUBER * scale
-        # The limits close in from iteration to iteration, hardly ever out again: both cases step from where they are.
-        while low < last and ranked[low, p] < bottom:
-            low += 1
-        while low > first and ranked[low - 1, p] >= bottom:
-            low -= 1
-        while high > first and ranked[high - 1, p] > top:
-            high -= 1
-        while high < last and ranked[high, p] <= top:
-            high += 1
-        a = bottom - centre
-        b = top - centre
-        s = sums[high, p] - sums[low, p] + (low - first) * a + (last - high) * b
-        q = squares[high, p] - squares[low, p] + (low - first) * a * a + (last - high) * b * b
-        new = HUBER_SCALE * np.sqrt(max(q - s * s / n, 0.0) / max(n - 1, 1))
-        if abs(new - scale) <= HUBER_TOLERANCE * scale:
-            return new
-        scale = new
-    return scale
-
-
-@kernel
-def _limits(method, low, high, ranked, sums, squares, centre, valid, count, noise, photons, level, bottom, top):
-    """Lowest and highest value that each pixel keeps.
-
-    The scale is never taken smaller than the noise model says (``noise + photons * signal``): from few samples it is
-    uncertain by 1 / sqrt(2 N), and a limit set too tight by chance throws good samples away.
+    Rejected samples become -inf and +inf, and the limits of all pixels the whole range of numbers.
     """
+    zero = np.float32(0.0)
+    bottom, top, middle = limits[BOTTOM], limits[TOP], limits[MIDDLE]
+    soft_bottom, soft_top = limits[SOFT_BOTTOM], limits[SOFT_TOP]
+    for n in range(tile.shape[0]):
+        line = tile[n]
+        outside = 0
+        for p in range(count):
+            outside += (line[p] < bottom[p]) | (line[p] > top[p])
+        if outside == 0:
+            continue
+        for p in range(count):
+            bent = bend[n] * curve[p]
+            swayed = sway[n] * slope[p]
+            low = middle[p] - (middle[p] - soft_bottom[p]) * stretch[n] + min(bent, zero) - swayed
+            high = middle[p] + (soft_top[p] - middle[p]) * stretch[n] + max(bent, zero) + swayed
+            wide = (stretch[n] != 1) | (bent != 0) | (swayed != 0)
+            low = low if wide & (low < bottom[p]) else bottom[p]
+            high = high if wide & (high > top[p]) else top[p]
+            value = line[p]
+            value = np.float32(-np.inf) if value < low else value
+            line[p] = np.float32(np.inf) if value > high else value
     for p in range(count):
-        n = valid[p]
-        first = 0
-        last = n
-        if method == MINMAX:
-            # low and high are the numbers of samples to drop; at least one stays.
-            first = min(int(low), max(n - 1, 0))
-            last = max(n - int(high), first + 1)
-        elif method in (SIGMA, WINSORIZED):
-            for _ in range(n):
-                if last - first <= FEWEST:
-                    break
-                middle = ranked[(first + last) // 2, p]
-                if (last - first) % 2 == 0:
-                    middle = np.float32(0.5) * (middle + ranked[(first + last) // 2 - 1, p])
-                expected = np.sqrt(noise + photons * max(middle - level, np.float32(0.0)))
-                if ranked[first, p] >= middle - low * expected and ranked[last - 1, p] <= middle + high * expected:
-                    # Within what noise alone may do: six pixels of seven of a 60-frame stack end here.
-                    break
-                if method == SIGMA:
-                    scale = _spread(sums, squares, p, first, last)
-                else:
-                    scale = _winsorized_spread(ranked, sums, squares, p, first, last, centre[p], middle)
-                scale = max(scale, expected)
-                before = last - first
-                while last - first > FEWEST and ranked[first, p] < middle - low * scale:
-                    first += 1
-                while last - first > FEWEST and ranked[last - 1, p] > middle + high * scale:
-                    last -= 1
-                if last - first == before:
-                    break
-        if n == 0:
-            bottom[p] = np.float32(np.inf)
-            top[p] = np.float32(-np.inf)
-        else:
-            bottom[p] = ranked[first, p]
-            top[p] = ranked[last - 1, p]
+        bottom[p] = -BIGGEST
+        top[p] = BIGGEST
 
 
 @fast_kernel
 def _average(
-    tile,
-    count,
-    centre,
-    bottom,
-    top,
-    weight,
-    noise,
-    photons,
-    total,
-    sums,
-    squares,
-    variance,
-    slope,
-    kept,
-    low,
-    high,
-    hits,
-):
+    tile, count, centre, bottom, top, weight, noise, photons,
+    total, sums, squares, variance, shot, kept, low, high, hits,
+):  # fmt: skip
     """Weighted sums over the kept samples; ``hits`` counts the rejected samples of each frame."""
     for p in range(TILE):
         total[p] = 0.0
         sums[p] = 0.0
         squares[p] = 0.0
         variance[p] = 0.0
-        slope[p] = 0.0
+        shot[p] = 0.0
         kept[p] = 0
         low[p] = 0
         high[p] = 0
@@ -229,7 +163,7 @@ def _average(
                 sums[p] += w * d
                 squares[p] += w * d * d
                 variance[p] += v
-                slope[p] += s
+                shot[p] += s
                 kept[p] += 1
             continue
         rejected = 0
@@ -247,88 +181,110 @@ def _average(
                 sums[p] += w * d
                 squares[p] += w * d * d
                 variance[p] += v
-                slope[p] += s
+                shot[p] += s
                 kept[p] += 1
         hits[n] += rejected
 
 
 @kernel
+def store(
+    added, counts, count, at, centre, exact, level, from_scatter, mean, variance, kept, rejected_low, rejected_high
+):  # fmt: skip
+    """Mean (the centre itself if ``exact``) and its variance from what was added up for the pixels of a tile."""
+    for p in range(count):
+        i = at + p
+        kept[i] = counts[KEPT, p]
+        rejected_low[i] = counts[LOW, p]
+        rejected_high[i] = counts[HIGH, p]
+        total = added[TOTAL, p]
+        if counts[KEPT, p] == 0 or total <= 0:
+            mean[i] = np.float32(np.nan)
+            variance[i] = np.float32(np.nan)
+            continue
+        offset = added[SUM, p] / total
+        value = centre[p] if exact else centre[p] + offset
+        mean[i] = value
+        if from_scatter:
+            n = counts[KEPT, p]
+            scatter = max(added[SQUARES, p] / total - offset * offset, np.float32(0.0))
+            variance[i] = scatter / (n - 1) if n > 1 else np.float32(np.nan)
+        else:
+            spread = added[NOISE_SUM, p] + added[PHOTON_SUM, p] * max(value - level, np.float32(0.0))
+            variance[i] = spread / (total * total)
+
+
+@kernel
 def combine(
-    cube, pairs, method, low, high, gain, zero, weight, noise, photons, level, from_scatter,
+    cube, first, last, pairs, method, low, high, critical, gain, zero, weight, noise, photons, level,
+    model_noise, model_photons, model_level, stretch, bend, sway, slope, curve, from_scatter,
     mean, variance, kept, rejected_low, rejected_high, hits,
 ):  # fmt: skip
-    """Combine the frames of ``cube`` (n, m) pixel by pixel.
+    """Combine the frames of ``cube`` (n, pixels) pixel by pixel, pixels ``first`` to ``last``: m of them.
 
     Sample i of a pixel is ``cube[i] * gain[i] + zero[i]``. ``pairs`` is the sorting network for n (for the mean: empty;
-    for the median the median network is enough if no sample is missing). ``low`` and ``high`` are limits in sigma, or,
-    for min-max, numbers of samples. ``noise`` is the variance of each frame's background and ``photons`` the variance
-    added per unit of signal above ``level``, both after the gain; they give the variance of the mean,
+    for the median the median network is enough if no sample is missing). ``low`` and
+    ``high`` are limits in sigma, or what the method takes instead; ``critical`` (n + 1,) holds the limits of the
+    generalized ESD for each number of samples. ``noise`` is the variance of each frame's background and ``photons``
+    the variance added per unit of signal above ``level``, both after the gain; they give the variance of the mean,
     ``sum(w^2 (noise + photons * signal)) / sum(w)^2``; with ``from_scatter`` that is taken from the scatter of the kept
-    samples instead.
+    samples instead. ``model_noise``, ``model_photons`` and ``model_level`` are the noise model of the limits.
+
+    A sample beyond the limits stays if its frame explains it: its noise is ``stretch`` (n,) times that of all, its
+    seeing adds up to ``bend * curve``, or ``sway * slope`` covers it where the image is steep; ``bend`` and ``sway``
+    belong to frames (n,), ``slope`` and ``curve`` to pixels (m,).
 
     Writes ``mean`` (NaN where nothing was measured), ``variance``, ``kept`` and the two rejection counts, all (m,),
     and adds to ``hits`` (n,) the number of samples rejected in each frame.
     """
-    n_frames, n_pixels = cube.shape
+    n_frames = cube.shape[0]
     tile = np.empty((n_frames, TILE), np.float32)
     ranked = np.empty((n_frames, TILE), np.float32)
     sums = np.empty((n_frames + 1, TILE), np.float32)
     squares = np.empty((n_frames + 1, TILE), np.float32)
     valid = np.empty(TILE, np.int32)
     centre = np.empty(TILE, np.float32)
-    bottom = np.empty(TILE, np.float32)
-    top = np.empty(TILE, np.float32)
-    accumulated = np.empty((5, TILE), np.float32)
+    limits = np.empty((5, TILE), np.float32)
+    added = np.empty((5, TILE), np.float32)
     counts = np.empty((3, TILE), np.int32)
-    mean_noise = np.float32(np.mean(noise))
-    mean_photons = np.float32(np.mean(photons))
-    for start in range(0, n_pixels, TILE):
-        count = min(TILE, n_pixels - start)
-        _load(cube, start, count, gain, zero, tile, ranked, valid)
+    unequal = False
+    for n in range(n_frames):
+        unequal |= stretch[n] != 1
+    for start in range(first, last, TILE):
+        count = min(TILE, last - start)
+        steepness = slope[start - first : start - first + count]
+        curvature = curve[start - first : start - first + count]
+        load_tile(cube, start, count, gain, zero, tile, ranked, valid)
+        for p in range(count):
+            limits[BOTTOM, p] = np.float32(-np.inf)
+            limits[TOP, p] = np.float32(np.inf)
         if method == MEAN:
             for p in range(count):
                 centre[p] = ranked[0, p] if valid[p] == n_frames else np.float32(level)
-                bottom[p] = np.float32(-np.inf)
-                top[p] = np.float32(np.inf)
         else:
             sort_tile(ranked, pairs)
             for p in range(count):
-                centre[p] = _median(ranked, p, valid[p]) if valid[p] > 0 else np.float32(0.0)
+                centre[p] = middle_of(ranked, p, np.int64(0), np.int64(valid[p])) if valid[p] > 0 else np.float32(0.0)
             for p in range(count, TILE):
                 centre[p] = np.float32(0.0)
-            if method == MEDIAN:
-                for p in range(count):
-                    bottom[p] = np.float32(-np.inf)
-                    top[p] = np.float32(np.inf)
-            else:
-                if method != MINMAX:
+            if method != MEDIAN:
+                if method not in (MINMAX, PERCENTILE):
                     _running_sums(ranked, centre, sums, squares)
-                _limits(
+                find_limits(
                     method, low, high, ranked, sums, squares, centre, valid, count,
-                    mean_noise, mean_photons, np.float32(level), bottom, top,
+                    model_noise, model_photons, model_level, critical, limits,
                 )  # fmt: skip
+        if method not in (MEAN, MEDIAN):
+            steep = unequal
+            for p in range(count):
+                steep |= (steepness[p] != 0) | (curvature[p] != 0)
+            if steep:
+                _settle(tile, count, limits, stretch, bend, sway, steepness, curvature)
         _average(
-            tile, count, centre, bottom, top, weight, noise, photons,
-            accumulated[0], accumulated[1], accumulated[2], accumulated[3], accumulated[4],
-            counts[0], counts[1], counts[2], hits,
+            tile, count, centre, limits[BOTTOM], limits[TOP], weight, noise, photons,
+            added[TOTAL], added[SUM], added[SQUARES], added[NOISE_SUM], added[PHOTON_SUM],
+            counts[KEPT], counts[LOW], counts[HIGH], hits,
         )  # fmt: skip
-        for p in range(count):
-            i = start + p
-            kept[i] = counts[0, p]
-            rejected_low[i] = counts[1, p]
-            rejected_high[i] = counts[2, p]
-            total = accumulated[0, p]
-            if counts[0, p] == 0 or total <= 0:
-                mean[i] = np.float32(np.nan)
-                variance[i] = np.float32(np.nan)
-                continue
-            value = centre[p] if method == MEDIAN else centre[p] + accumulated[1, p] / total
-            mean[i] = value
-            if from_scatter:
-                n = counts[0, p]
-                offset = accumulated[1, p] / total
-                scatter = max(accumulated[2, p] / total - offset * offset, np.float32(0.0))
-                variance[i] = scatter / (n - 1) if n > 1 else np.float32(np.nan)
-            else:
-                spread = accumulated[3, p] + accumulated[4, p] * max(value - np.float32(level), np.float32(0.0))
-                variance[i] = spread / (total * total)
+        store(
+            added, counts, count, start - first, centre, method == MEDIAN, np.float32(level), from_scatter,
+            mean, variance, kept, rejected_low, rejected_high,
+        )  # fmt: skip

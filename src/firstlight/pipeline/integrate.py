@@ -53,6 +53,8 @@ class Contribution:
     surface: np.ndarray | None = None
     """float32 (channels, nodes down, nodes across): added before the factor, bilinear between nodes 32 px apart on the
     planes of the stack (see `firstlight.pipeline.local`)."""
+    fwhm: float = np.nan
+    """Of its stars, px of the stack; NaN: not known."""
 
     def zero(self, channel: int, level: np.ndarray) -> float:
         """A resampled value v of this frame counts as ``v * gain + zero``; ``level`` is that of the stack."""
@@ -163,16 +165,22 @@ class Engine:
     ) -> tuple[np.ndarray, np.ndarray]:
         top, bottom, left, right = tile
         n = len(self.contributions)
-        size = (bottom - top, right - left)
+        # Rejection must know how steep the image is: one pixel more all round, where there is one.
+        around = tile
+        if self.combine.guards(n):
+            around = (max(top - 1, 0), min(bottom + 1, self.size[0]), max(left - 1, 0), min(right + 1, self.size[1]))
+        inner = np.s_[top - around[0] : bottom - around[0], left - around[2] : right - around[2]]
+        size = (around[1] - around[0], around[3] - around[2])
         cube = np.full((self.channels, n, *size), np.nan, np.float32)
         spare = np.zeros((2, self.channels, *size), np.float32)
         flags = np.zeros((self.channels, *size), np.uint16)
         for i, forward in enumerate(forwards):
-            self._place(i, forward, tile, cube, spare, flags)
+            self._place(i, forward, around, cube, spare, flags)
+        spare, flags = spare[:, :, *inner], flags[:, *inner]
         where = np.s_[:, top:bottom, left:right]
-        hits, seen = np.zeros(n, np.int64), np.isfinite(cube).sum(axis=(0, 2, 3))
+        hits, seen = np.zeros(n, np.int64), np.isfinite(cube[:, :, *inner]).sum(axis=(0, 2, 3))
         for channel in range(self.channels):
-            combined = combine_cube(cube[channel], self.combine, terms[channel])
+            combined = combine_cube(cube[channel], self.combine, terms[channel], inner=inner)
             mean, variance = combined.mean, combined.variance
             # Pixels that only repaired samples cover take those.
             sums, weights = spare[0, channel], spare[1, channel]
@@ -210,7 +218,8 @@ class Engine:
         as32 = [np.asarray(a, np.float32) for a in (
             gain, zero, [c.weight for c in self.contributions], factor * (gain * noise) ** 2, factor * photons
         )]  # fmt: skip
-        return FrameTerms(*as32, level=float(self.level[channel]))
+        seeing = np.array([c.fwhm for c in self.contributions])
+        return FrameTerms(*as32, level=float(self.level[channel]), seeing=seeing)
 
     def _place(
         self,
