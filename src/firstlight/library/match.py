@@ -68,6 +68,15 @@ def same_exposure(a: float | None, b: float | None) -> bool:
     return abs(a - b) <= (EXPOSURE_TOLERANCE if min(a, b) > 1 else 0.05 * max(a, b))
 
 
+def same_gain(a: Frame, b: Frame) -> bool:
+    """Equal settings of the camera's gain, else equal e-/adu; where a header names neither, nothing speaks against."""
+    if a.meta.gain_setting is not None and b.meta.gain_setting is not None:
+        return a.meta.gain_setting == b.meta.gain_setting
+    if not _both_gains(a, b):
+        return True
+    return abs(a.meta.gain - b.meta.gain) <= 0.001 * abs(a.meta.gain)  # type: ignore[operator]
+
+
 def compare_sensor(frame: Frame, other: Frame) -> Fit:
     """What contradicts and what is unknown between two frames, apart from exposure, temperature and filter."""
     refusals, unknown = [], []

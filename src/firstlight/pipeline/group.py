@@ -19,6 +19,8 @@ from firstlight.model.stars import Quality
 from firstlight.ops.align.grid import plan_grid
 from firstlight.ops.inspect.stars import find_stars
 from firstlight.pipeline.compare import compare_noise
+from firstlight.pipeline.contribute import base_frame, contributions_of
+from firstlight.pipeline.drizzle import Drizzler
 from firstlight.pipeline.executors import ordered
 from firstlight.pipeline.hotpixels import with_defects_of_lights
 from firstlight.pipeline.integrate import Contribution, Engine, Stacked
@@ -62,6 +64,8 @@ class GroupResult:
     single_noise: float
     notes: list[str] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
+    drizzle: dict[str, Any] | None = None
+    """How it was drizzled, if it was."""
 
     @property
     def name(self) -> str:
@@ -82,6 +86,7 @@ class GroupResult:
             "set_aside": len(self.prepared.set_aside),
             "reference": self.prepared.reference.name,
             "method": self.engine.combine.method,
+            "drizzle": self.drizzle,
             "total_exposure_s": self.image.meta.exposure,
             "fwhm_px": _number(self.quality.fwhm),
             "single_fwhm_px": _number(self.single.fwhm),
@@ -168,28 +173,36 @@ def stack_group(
     engine, notes = plan_engine(prepared, settings)
     height, width = engine.size
     with clock.stage("integrate", height * width, "px") as stage:
-        stacked = engine.run(executor, workers, budget, stage.advance)
+        stacked = first = engine.run(executor, workers, budget, stage.advance)
+    drizzler = None
+    if settings.drizzle.scale:
+        drizzler = Drizzler(engine, first, settings.drizzle)
+        height, width = drizzler.size
+        with clock.stage("drizzle", height * width, "px") as stage:
+            stacked = drizzler.run(executor, workers, budget, stage.advance)
+        notes += drizzler.notes(stacked)
     for placed, fraction in zip(prepared.placed, stacked.rejected_fraction):
         if fraction > MANY_REJECTED:
             notes.append(f"{placed.light.name}: {100 * fraction:.0f} % of its pixels were rejected; look at it")
     reference = engine.contributions[_index_of_reference(prepared)]
     with clock.stage("measure stack"):
-        meta = stack_meta(prepared, engine)
-        image = Image(
-            stacked.mean, stacked.flags, stacked.variance, PixelUnit.ADU, meta=meta, history=_history(prepared, engine)
-        )
+        meta, history = stack_meta(prepared, engine), _history(prepared, engine, settings)
+        if drizzler:
+            meta, history = drizzler.header(meta), (*history, drizzler.history())
+        image = Image(stacked.mean, stacked.flags, stacked.variance, PixelUnit.ADU, meta=meta, history=history)
         quality = _measure(image, settings)
-        noise, single_noise = compare_noise(engine, reference, stacked)
+        noise, single_noise = compare_noise(engine, reference, first)
+        if drizzler:
+            noise = drizzler.noise(stacked)
     best = max((p.light.quality for p in prepared.placed), key=lambda q: -q.fwhm if np.isfinite(q.fwhm) else -1e9)
-    return GroupResult(prepared, engine, stacked, image, quality, best, noise, single_noise, [*prepared.notes, *notes])
+    return GroupResult(
+        prepared, engine, stacked, image, quality, best, noise, single_noise, [*prepared.notes, *notes],
+        drizzle=drizzler.summary(stacked) if drizzler else None,
+    )  # fmt: skip
 
 
 def _index_of_reference(prepared: Prepared) -> int:
-    """The reference frame, or (where it belongs to another filter) the frame of most weight."""
-    lights = [placed.light for placed in prepared.placed]
-    if prepared.reference in lights:
-        return lights.index(prepared.reference)
-    return int(np.argmin([float(light.noise.mean()) for light in lights]))
+    return base_frame(prepared.placed, prepared.reference)
 
 
 def plan_engine(prepared: Prepared, settings: Settings) -> tuple[Engine, list[str]]:
@@ -201,35 +214,17 @@ def plan_engine(prepared: Prepared, settings: Settings) -> tuple[Engine, list[st
     colours = Colours(like.meta.cfa, settings.calibrate.debayer) if like.meta.cfa else None
     transforms = [p.registration.transform for p in placed]
     grid = plan_grid(like.shape[1:], transforms, settings.registration.framing)
-    scaled = settings.normalize.mode == "additive+scale"
-    additive = settings.normalize.mode != "none"
-    contributions = []
-    for each in placed:
-        light = each.light
-        # Resampling keeps surface brightness; a frame of another scale holds its star's light in more or fewer pixels.
-        ratio = each.flux_ratio / each.registration.transform.scale**2 if scaled else 1.0
-        gain = np.full(len(light.level), ratio)
-        background = light.level if additive else reference.level / gain
-        weight = 1.0
-        if settings.normalize.weights == "noise":
-            weight = 1.0 / max(float(np.mean((gain * light.noise) ** 2)), 1e-12)
-        contributions.append(
-            Contribution(
-                light.frame, calibrations[id(light)], each.registration.transform, gain, background, light.noise,
-                weight, light.frame.meta.gain or 0.0,
-            )
-        )  # fmt: skip
-    mean_weight = float(np.mean([c.weight for c in contributions]))
-    contributions = [Contribution(**{**c.__dict__, "weight": c.weight / mean_weight}) for c in contributions]
+    contributions, words = contributions_of(placed, reference, calibrations, grid, colours, settings.normalize)
+    notes += words
     if not like.meta.gain:
         notes.append(
             "gain (e-/adu) is not known: the variance holds the noise of the sky, not that of the stars' light"
         )
     registration = settings.registration
     engine = Engine(
-        tuple(contributions),
+        contributions,
         grid,
-        reference.level,
+        contributions[base_frame(placed, reference)].background,
         settings.stack.resolved(len(contributions)),
         registration.kernel,
         registration.clamp if registration.clamp < 1000 else 0.0,
@@ -242,8 +237,8 @@ def stack_meta(prepared: Prepared, engine: Engine) -> Meta:
     """Header facts of the stack; each rule is stated here and tested.
 
     Exposure is the sum; the middle is weighted by weight and exposure; gain is e-/adu of the weighted mean (N times
-    that of one frame for equal weights), read noise that of the sum of N frames (sqrt(N) times); saturation is the
-    lowest level at which a frame, as calibrated and scaled, saturates.
+    that of one frame for equal weights; each frame with the gain of its own header), read noise that of the sum of N
+    frames (sqrt(N) times); saturation is the lowest level at which a frame, as calibrated and normalised, saturates.
     """
     like = prepared.reference.frame.meta
     metas = [c.frame.meta for c in engine.contributions]
@@ -254,13 +249,15 @@ def stack_meta(prepared: Prepared, engine: Engine) -> Meta:
     starts = [m.start for m in metas]
     ends = [m.end or (m.start + timedelta(seconds=m.exposure or 0.0) if m.start else None) for m in metas]
     gain = read_noise = None
-    if like.gain:
-        gain = float(like.gain * weights.sum() ** 2 / np.sum(weights**2 * factors))
-        if like.read_noise:
-            spread = np.sqrt(np.sum((weights * factors * like.read_noise / like.gain) ** 2)) / weights.sum()
-            read_noise = float(spread * gain)
+    if all(m.gain for m in metas):
+        electrons = np.array([m.gain for m in metas], np.float64)
+        gain = float(weights.sum() ** 2 / np.sum(weights**2 * factors / electrons))
+        if all(m.read_noise for m in metas):
+            noises = np.array([m.read_noise for m in metas], np.float64) / electrons
+            read_noise = float(np.sqrt(np.sum((weights * factors * noises) ** 2)) / weights.sum() * gain)
     levels = [
         (c.frame.meta.saturation - _offset_level(c)) * f
+        + np.mean([c.zero(i, engine.level) for i in range(len(c.gain))])
         for c, f in zip(engine.contributions, factors)
         if c.frame.meta.saturation
     ]
@@ -305,11 +302,14 @@ def _weighted_middle(metas: Sequence[Meta], weights: np.ndarray) -> datetime | N
     return datetime.fromtimestamp(float(np.sum(seconds * shares) / shares.sum()), tz=UTC)
 
 
-def _history(prepared: Prepared, engine: Engine) -> tuple[str, ...]:
-    combine = engine.combine
+def _history(prepared: Prepared, engine: Engine, settings: Settings) -> tuple[str, ...]:
+    combine, rule = engine.combine, settings.normalize
+    tile = f":tile={rule.tile}" if rule.mode == "local" else ""
+    formula = f" {rule.formula}" if rule.weights == "formula" else ""
     limits = f":low={combine.low:g},high={combine.high:g}" if combine.method not in ("mean", "median") else ""
     return (
         f"calibrated, registered to {prepared.reference.name}, resampled with {engine.kernel}",
+        f"normalized: {rule.mode}{tile}; weights: {rule.weights}{formula}",
         f"{len(prepared.placed)} frames combined: {combine.method}{limits}",
     )
 

@@ -1,10 +1,11 @@
 """Local normalisation: what the sky of each frame must be raised by, from place to place, to be that of the reference.
 
 Every light leaves, when it is measured, the means of its cells of some 16 px: all its pixels, at a 256th of the size.
-Those of a frame, moved onto those of the reference and brought to their scale, differ by the sky alone: stars and nebula
-are in both, so nothing needs to be masked and no nebula is taken for sky. A robust level of the difference in each tile,
-cubic between the tiles, is the surface. It is added: the fluxes of stars, which one factor for the whole frame has
-settled, stay as they are.
+Those of a frame, moved onto those of the reference and brought to their scale, differ by the sky alone: stars and
+nebula are in both, so nothing needs to be masked and no nebula is taken for sky. A robust level of the difference in
+each tile, cubic between the tiles, is the surface. It is added: the fluxes of stars, which one factor for the whole
+frame has settled, stay as they are. The reference gives its gradient, not the noise of its tiles: that is the frames'
+mean.
 """
 
 from __future__ import annotations
@@ -72,6 +73,26 @@ def sky_difference(
     return (reference - (np.float32(factor) * moved + np.float32(summand))).astype(np.float32)
 
 
+def seen_share(difference: np.ndarray) -> float:
+    """Share of the reference's cells that a frame sees."""
+    return float(np.isfinite(difference).mean())
+
+
+def noise_of_reference(lattices: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """What all frames say that the sky of the reference has too much of, without its gradient: (nodes down, across).
+
+    The level of a tile of one frame is noisier than that of the stack by the root of their number; held to it, large
+    faint things would be no better seen than in one frame. Of the mean difference of the frames (n, nodes down, nodes
+    across) from the reference, all that no quadratic surface follows is taken for such noise.
+    """
+    mean = np.average(lattices.astype(np.float64), axis=0, weights=weights)
+    y, x = (np.linspace(-1, 1, n) for n in mean.shape)
+    y, x = (each.ravel() for each in np.meshgrid(y, x, indexing="ij"))
+    terms = np.column_stack([np.ones_like(x), x, y, x * x, x * y, y * y])
+    fit, *_ = np.linalg.lstsq(terms, mean.ravel(), rcond=None)
+    return (mean - (terms @ fit).reshape(mean.shape)).astype(np.float32)
+
+
 def lattice_for(
     difference: np.ndarray, tile: int, side: int, grid_to_reference: Transform, size: tuple[int, int]
 ) -> np.ndarray:
@@ -82,11 +103,14 @@ def lattice_for(
     """
     from scipy.ndimage import map_coordinates
 
-    surface = difference_surface(difference, max(4, round(tile / side))).at()
+    # As fine as the lattice: finer would cost more than all else here.
+    fine = tuple(max(1, n * side // SPACING) for n in difference.shape)
+    surface = difference_surface(difference, max(4, round(tile / side))).at(fine)
     nodes = [np.arange(-(-(n - 1) // SPACING) + 1 + (n == 1)) * SPACING for n in size]
     y, x = np.meshgrid(*nodes, indexing="ij")
-    places = grid_to_reference.then(_pixels_of_cells(side).inverse)(np.column_stack([x.ravel(), y.ravel()]))
-    return map_coordinates(surface, places[:, ::-1].T, order=1, mode="nearest").reshape(y.shape).astype(np.float32)
+    places = grid_to_reference.then(_pixels_of_cells(side).inverse)(np.column_stack([x.ravel(), y.ravel()]))[:, ::-1]
+    places = (places + 0.5) * np.array(fine) / np.array(difference.shape) - 0.5
+    return map_coordinates(surface, places.T, order=1, mode="nearest").reshape(y.shape).astype(np.float32)
 
 
 def _pixels_of_cells(side: int) -> Transform:

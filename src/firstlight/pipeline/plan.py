@@ -14,10 +14,13 @@ from firstlight.io.index import Index
 from firstlight.io.read import find_files, open_frames
 from firstlight.library.assign import Assignment, Calibrations, MasterPlan, exposure_words, plan_calibrations, slug
 from firstlight.library.classify import Sighting, classify
-from firstlight.library.match import same_exposure
+from firstlight.library.match import same_exposure, same_gain
+from firstlight.model.meta import Kind
+from firstlight.pipeline.grouping import cut
 from firstlight.pipeline.progress import Progress
 from firstlight.pipeline.register import is_named
-from firstlight.pipeline.settings import Settings
+from firstlight.pipeline.settings import Mix, Settings
+from firstlight.pipeline.weigh import check_weighing
 
 INDEX = "index.sqlite"
 OUTPUT = "firstlight"
@@ -33,6 +36,8 @@ class Group:
     exposure: float | None
     assignments: tuple[Assignment, ...]
     name: str = ""
+    part_of: str = ""
+    """Of one of many stacks: the name of the whole group."""
 
     @property
     def like(self) -> Frame:
@@ -63,8 +68,17 @@ class Plan:
             total += 10 * _pixels(master.like)
         for group in self.groups:
             channels = 3 if group.like.meta.cfa else 1
-            total += (12 + 9) * channels * _pixels(group.like)
+            enlarged = max(self.settings.drizzle.scale, 1.0) ** 2
+            total += int((12 + 9) * channels * _pixels(group.like) * enlarged) * n_stacks(group, self.settings)
         return total
+
+
+def n_stacks(group: Group, settings: Settings) -> int:
+    """Stacks that a group will become, if every light is good."""
+    if not settings.output.stacks:
+        return 0
+    starts = sorted(a.light.meta.start for a in group.assignments if a.light.meta.start is not None)
+    return len(cut(starts, settings.group)) if settings.group.wanted else 1
 
 
 def _pixels(frame: Frame) -> int:
@@ -116,14 +130,19 @@ def plan(
     unknown = [s.frame for s in sightings if s.how.startswith("nothing says")]
     if unknown:
         notes.append(f"{_some(unknown)}: nothing says what kind of frame it is; taken as light")
+    nameless = [s.frame for s in sightings if s.kind == Kind.LIGHT and s.frame.meta.target is None]
+    if nameless:
+        notes.append(f"{_some(nameless)}: no OBJECT in the header; the session's name stands for the target")
     odd: dict[str, list[Frame]] = {}
     for sighting in sightings:
         if "against" in sighting.how or "although" in sighting.how:
             odd.setdefault(f"taken as {sighting.kind} by {sighting.how}", []).append(sighting.frame)
     notes += [f"{_some(group)}: {words}" for words, group in odd.items()]
     calibrations = plan_calibrations(sightings, scale_darks=settings.calibrate.scale_darks)
-    groups = group_lights(calibrations.assignments, root.resolve().name, settings.first)
-    _check_reference(settings.registration.reference, [a.light for group in groups for a in group.assignments])
+    groups = group_lights(calibrations.assignments, root.resolve().name, settings.first, settings.mix)
+    lights = [a.light for group in groups for a in group.assignments]
+    settings = settings.model_copy(update={"normalize": check_weighing(settings.normalize, lights, root)})
+    _check_reference(settings.registration.reference, lights)
     notes += _notes(frames)
     return Plan(session, target, settings, tuple(sightings), calibrations, groups, tuple(broken), tuple(notes))
 
@@ -149,12 +168,17 @@ def _check_reference(name: str, lights: Sequence[Frame]) -> None:
         raise InputError(f"reference {name!r}: no light of this name{nearest(name, names) or '; give its file name'}")
 
 
-def group_lights(assignments: Iterable[Assignment], session_name: str, first: int = 0) -> tuple[Group, ...]:
-    """Lights by target, filter, exposure and geometry; nothing is ever mixed. Frames in order of time, then name."""
+def group_lights(
+    assignments: Iterable[Assignment], session_name: str, first: int = 0, mix: Mix = "nothing"
+) -> tuple[Group, ...]:
+    """Lights by target, filter, exposure, gain and geometry; nothing is mixed but what ``mix`` says.
+
+    Frames in order of time, then name.
+    """
     groups: list[list[Assignment]] = []
     for assignment in sorted(assignments, key=_when):
         for group in groups:
-            if _together(group[0].light, assignment.light):
+            if _together(group[0].light, assignment.light, mix):
                 group.append(assignment)
                 break
         else:
@@ -164,7 +188,8 @@ def group_lights(assignments: Iterable[Assignment], session_name: str, first: in
     for group in sorted(groups, key=lambda g: (slug(g[0].light.meta.target), g[0].light.meta.filter or "", -len(g))):
         meta = group[0].light.meta
         target = meta.target or session_name
-        parts = [slug(target) or "target", slug(meta.filter) or "nofilter", exposure_words(meta.exposure)]
+        exposure, words = _exposure_of([a.light for a in group])
+        parts = [slug(target) or "target", slug(meta.filter) or "nofilter", words]
         name = "_".join(parts)
         taken[name] += 1
         if taken[name] > 1:
@@ -174,8 +199,17 @@ def group_lights(assignments: Iterable[Assignment], session_name: str, first: in
             if taken[name] > 1:
                 name += f"_{taken[name]}"
         kept = group[:first] if first else group
-        named.append(Group(target, meta.filter, meta.exposure, tuple(kept), name))
+        named.append(Group(target, meta.filter, exposure, tuple(kept), name))
     return tuple(named)
+
+
+def _exposure_of(lights: Sequence[Frame]) -> tuple[float | None, str]:
+    """The exposure that the lights share, and its words; of several, None and the range: ``30-180s``."""
+    exposures = [light.meta.exposure for light in lights]
+    if all(same_exposure(exposures[0], each) for each in exposures):
+        return exposures[0], exposure_words(exposures[0])
+    low, high = min(e or 0.0 for e in exposures), max(e or 0.0 for e in exposures)
+    return None, f"{low:.6g}-{exposure_words(high)}"
 
 
 def _when(assignment: Assignment) -> tuple[float, str]:
@@ -183,7 +217,7 @@ def _when(assignment: Assignment) -> tuple[float, str]:
     return (start.timestamp() if start else 0.0, str(assignment.light.path))
 
 
-def _together(a: Frame, b: Frame) -> bool:
+def _together(a: Frame, b: Frame, mix: Mix) -> bool:
     return (
         a.shape == b.shape
         and a.meta.cfa == b.meta.cfa
@@ -191,7 +225,8 @@ def _together(a: Frame, b: Frame) -> bool:
         and (a.meta.target or "").casefold() == (b.meta.target or "").casefold()
         and (a.meta.filter or "").casefold() == (b.meta.filter or "").casefold()
         and (a.meta.camera or "") == (b.meta.camera or "")
-        and same_exposure(a.meta.exposure, b.meta.exposure)
+        and (mix in ("exposure", "both") or same_exposure(a.meta.exposure, b.meta.exposure))
+        and (mix in ("gain", "both") or same_gain(a, b))
     )
 
 
@@ -228,7 +263,8 @@ def describe_plan(plan: Plan) -> str:
             lines.append(f"  {master.name}: {kind}{under}{idle}")
             lines += [f"      {note}" for note in master.notes]
     for group in plan.groups:
-        lines.append(f"Stack {group.name}: {len(group.assignments)} lights, {_what(group.like)}")
+        many = f" in {n_stacks(group, plan.settings)} stacks" if plan.settings.group.wanted else ""
+        lines.append(f"Stack {group.name}: {len(group.assignments)} lights{many}, {_what(group.like)}")
         for reasons, names in _by_reasons(group.assignments):
             lines.append(f"  {_names(names)}")
             lines += [f"      {reason}" for reason in reasons]

@@ -18,14 +18,14 @@ from firstlight.io.pictures import write_picture
 from firstlight.io.write import write
 from firstlight.model.image import Image
 from firstlight.ops.spec import parse_step
-from firstlight.pipeline.group import GroupResult, matrix_of
+from firstlight.pipeline.group import GroupResult, Prepared, matrix_of
 from firstlight.pipeline.masters import MasterShelf
 from firstlight.pipeline.plan import Plan
 from firstlight.pipeline.record import RUN_FILE
 
 COLUMNS = (
-    "file", "kind", "target", "filter", "exposure", "accepted", "reason", "weight", "stars", "fwhm", "eccentricity",
-    "background", "noise", "snr", "m00", "m01", "m02", "m10", "m11", "m12", "rejected", "stack",
+    "file", "kind", "target", "filter", "exposure", "accepted", "reason", "weight", "scale", "stars", "fwhm",
+    "eccentricity", "background", "noise", "snr", "m00", "m01", "m02", "m10", "m11", "m12", "rejected", "stack",
 )  # fmt: skip
 
 
@@ -105,13 +105,17 @@ def _plans(assignment: Any) -> list[Any]:
 
 
 def write_tables(
-    plan: Plan, results: Sequence[GroupResult], set_aside: dict[str, str], content: dict[str, Any]
+    plan: Plan,
+    results: Sequence[GroupResult],
+    set_aside: dict[str, str],
+    content: dict[str, Any],
+    prepared: Sequence[Prepared] = (),
 ) -> None:
     """``frames.csv`` and, last of all, ``run.json``: where it stands, the run is whole."""
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(frame_rows(plan, results, set_aside))
+    writer.writerows(frame_rows(plan, results, set_aside, prepared))
     _write_text(plan.output / "frames.csv", buffer.getvalue())
     _write_text(plan.output / RUN_FILE, json.dumps(content, indent=1, default=str) + "\n")
 
@@ -121,9 +125,13 @@ def _write_text(path: Path, text: str) -> None:
         Path(temporary).write_text(text)
 
 
-def frame_rows(plan: Plan, results: Sequence[GroupResult], set_aside: dict[str, str]) -> list[dict[str, Any]]:
-    """One row per frame of the session, in order of path."""
-    measured = {str(light.frame.path): light for r in results for light in r.prepared.measured}
+def frame_rows(
+    plan: Plan, results: Sequence[GroupResult], set_aside: dict[str, str], prepared: Sequence[Prepared] = ()
+) -> list[dict[str, Any]]:
+    """One row per frame of the session, in order of path; ``prepared`` are the groups, stacked or not."""
+    groups = [*prepared, *(r.prepared for r in results)]
+    measured = {str(light.frame.path): light for group in groups for light in group.measured}
+    registered = {str(p.light.frame.path): p for group in groups for p in group.placed}
     placed = {
         str(p.light.frame.path): (r, p, c, f)
         for r in results
@@ -152,13 +160,15 @@ def frame_rows(plan: Plan, results: Sequence[GroupResult], set_aside: dict[str, 
                 "noise": _digits(float(light.noise.mean()), 3),
                 "snr": _digits(quality.snr, 2),
             }
+        if path in registered:
+            names = ("m00", "m01", "m02", "m10", "m11", "m12")
+            row |= {n: repr(v) for n, v in zip(names, matrix_of(registered[path].registration.transform))}
         if path in placed:
-            result, each, contribution, fraction = placed[path]
+            result, _, contribution, fraction = placed[path]
             row["weight"] = _digits(contribution.weight, 5)
+            row["scale"] = _digits(float(np.mean(contribution.gain)), 5)
             row["rejected"] = _digits(float(fraction), 5)
             row["stack"] = result.name
-            names = ("m00", "m01", "m02", "m10", "m11", "m12")
-            row |= {n: repr(v) for n, v in zip(names, matrix_of(each.registration.transform))}
         rows.append(row)
     for path, reason in plan.broken:
         rows.append({"file": _relative(path, plan.session), "kind": "", "accepted": 0, "reason": reason})

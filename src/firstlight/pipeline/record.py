@@ -81,7 +81,9 @@ class Record:
         stamps = [frame_stamp(s.frame) for s in plan.sightings]
         broken = [[str(path), reason] for path, reason in plan.broken]
         chosen = plan.settings.model_dump(exclude={"threads", "memory"})
-        return cls(fingerprint_of(stamps, broken, chosen), stamps)
+        rule = plan.settings.normalize
+        table = content_hash(Path(rule.weights_file)) if rule.weights == "csv" else ""
+        return cls(fingerprint_of(stamps, broken, chosen, table), stamps)
 
     def finished(
         self,

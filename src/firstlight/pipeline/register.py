@@ -10,6 +10,7 @@ import numpy as np
 from firstlight.errors import FrameError
 from firstlight.io.frame import Frame
 from firstlight.model.registration import Registration, Transform
+from firstlight.model.stars import Stars
 from firstlight.ops.align.match import match_stars
 from firstlight.pipeline.measure import Light
 from firstlight.pipeline.settings import Settings
@@ -110,25 +111,34 @@ def _words(light: Light, registration: Registration) -> tuple[str, ...]:
 
 
 def flux_ratio(light: Light, reference: Light, transform: Transform) -> float:
-    """Median of reference flux over frame flux of the stars both show; without enough of them, the exposures' ratio."""
+    """Median of reference flux over frame flux of the stars both show; without enough of them, the ratio of the
+    exposures over that of the gains."""
+    mine, theirs = shared_stars(light, reference, transform)
+    if len(mine) >= FEWEST_RATIOS:
+        # Bright stars measure the ratio best; the weighted median shrugs off blends and variables.
+        return float(weighted_median(theirs.flux / mine.flux, np.minimum(mine.snr, theirs.snr)))
+    one, other = light.frame.meta, reference.frame.meta
+    ratio = other.exposure / one.exposure if one.exposure and other.exposure else 1.0
+    return ratio * one.gain / other.gain if one.gain and other.gain else ratio
+
+
+def shared_stars(light: Light, reference: Light, transform: Transform) -> tuple[Stars, Stars]:
+    """Stars with a well measured flux that both frames show: those of the frame, and the same ones of the reference."""
     from scipy.spatial import cKDTree
 
-    mine = light.stars.take((light.stars.saturated == 0) & (light.stars.snr >= RATIO_SNR))
-    theirs = reference.stars.take((reference.stars.saturated == 0) & (reference.stars.snr >= RATIO_SNR))
-    if len(mine) >= FEWEST_RATIOS and len(theirs) >= FEWEST_RATIOS:
-        distance, index = cKDTree(theirs.positions).query(
-            transform(mine.positions), distance_upper_bound=PAIR_DISTANCE * max(transform.scale, 1.0)
-        )
-        found = np.isfinite(distance)
-        if found.sum() >= FEWEST_RATIOS:
-            ratios = theirs.flux[index[found]] / mine.flux[found]
-            # Bright stars measure the ratio best; the weighted median shrugs off blends and variables.
-            return float(_weighted_median(ratios, np.minimum(mine.snr[found], theirs.snr[index[found]])))
-    a, b = light.frame.meta.exposure, reference.frame.meta.exposure
-    return b / a if a and b else 1.0
+    mine, theirs = (each.stars.take((each.stars.saturated == 0) & (each.stars.snr >= RATIO_SNR))
+                    for each in (light, reference))  # fmt: skip
+    if not len(mine) or not len(theirs):
+        return Stars.empty(), Stars.empty()
+    distance, index = cKDTree(theirs.positions).query(
+        transform(mine.positions), distance_upper_bound=PAIR_DISTANCE * max(transform.scale, 1.0)
+    )
+    found = np.isfinite(distance)
+    return mine.take(found), theirs.take(index[found])
 
 
-def _weighted_median(values: np.ndarray, weights: np.ndarray) -> float:
+def weighted_median(values: np.ndarray, weights: np.ndarray) -> float:
+    """Value below which half of the weight lies."""
     order = np.argsort(values, kind="stable")
     running = np.cumsum(weights[order])
     return values[order][np.searchsorted(running, 0.5 * running[-1])]

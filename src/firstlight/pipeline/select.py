@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from firstlight.library.match import same_exposure, same_gain
 from firstlight.pipeline.measure import Light
 from firstlight.pipeline.register import Placed
 from firstlight.pipeline.settings import Select
@@ -17,7 +18,32 @@ WORTH = 0.15
 
 
 def reasons_against(lights: Sequence[Light], rule: Select) -> list[str]:
-    """For each light of a group, why it is set aside; empty where it is good."""
+    """For each light of a group, why it is set aside; empty where it is good.
+
+    Each is judged by those of its own exposure and gain.
+    """
+    reasons = [""] * len(lights)
+    for members in _alike(lights):
+        for i, why in zip(members, _against([lights[i] for i in members], rule)):
+            reasons[i] = why
+    return reasons
+
+
+def _alike(lights: Sequence[Light]) -> list[list[int]]:
+    """Indices of the lights of each exposure and gain."""
+    sets: list[list[int]] = []
+    for i, light in enumerate(lights):
+        for members in sets:
+            other = lights[members[0]].frame
+            if same_exposure(other.meta.exposure, light.frame.meta.exposure) and same_gain(other, light.frame):
+                members.append(i)
+                break
+        else:
+            sets.append([i])
+    return sets
+
+
+def _against(lights: Sequence[Light], rule: Select) -> list[str]:
     reasons = [""] * len(lights)
     if rule.everything or len(lights) < FEWEST:
         return reasons
@@ -45,17 +71,17 @@ def reasons_against(lights: Sequence[Light], rule: Select) -> list[str]:
 
 def reasons_after_registration(placed: Sequence[Placed], rule: Select) -> list[str]:
     """For each registered light of a group, why it is set aside after all: stars too faint against the others'."""
-    if rule.everything or len(placed) < FEWEST:
-        return [""] * len(placed)
-    exposures = np.array([p.light.frame.meta.exposure or 1.0 for p in placed])
-    shares = 1.0 / (np.array([p.flux_ratio for p in placed]) * exposures)
-    shares *= 100 / np.median(shares)
-    return [
-        f"its stars have {share:.0f} % of the median flux; at least {rule.transparency:g} %"
-        if share < rule.transparency
-        else ""
-        for share in shares
-    ]
+    reasons = [""] * len(placed)
+    for members in _alike([p.light for p in placed]):
+        if rule.everything or len(members) < FEWEST:
+            continue
+        exposures = np.array([placed[i].light.frame.meta.exposure or 1.0 for i in members])
+        shares = 1.0 / (np.array([placed[i].flux_ratio for i in members]) * exposures)
+        shares *= 100 / np.median(shares)
+        for i, share in zip(members, shares):
+            if share < rule.transparency:
+                reasons[i] = f"its stars have {share:.0f} % of the median flux; at least {rule.transparency:g} %"
+    return reasons
 
 
 def _column(lights: Sequence[Light], name: str) -> np.ndarray:

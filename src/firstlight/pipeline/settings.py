@@ -10,7 +10,11 @@ from firstlight.ops.align.match import MatchStars
 from firstlight.ops.inspect.stars import FindStars
 from firstlight.ops.registry import Params
 from firstlight.ops.stack.combine import Combine
-from firstlight.units import Percent, Sigma
+from firstlight.ops.stack.drizzle import Drizzle
+from firstlight.ops.stack.normalize import Mode
+from firstlight.ops.stack.weights import Weighing
+from firstlight.pipeline.grouping import Grouping
+from firstlight.units import Percent, Px, Sigma
 
 
 class Calibrate(Params):
@@ -31,8 +35,8 @@ class Register(Params):
     """File name of the reference frame; empty: the best frame of the largest group of each geometry."""
     framing: Literal["reference", "union"] = "reference"
     """Size of the stack: that of the reference frame, or all that any frame covers."""
-    kernel: Literal["lanczos3", "bilinear", "nearest"] = "lanczos3"
-    """Interpolation."""
+    kernel: Literal["lanczos3", "lanczos4", "lanczos2", "bicubic", "bilinear", "nearest"] = "lanczos3"
+    """Interpolation: Lanczos keeps stars sharpest; ``bicubic`` (Catmull-Rom) and ``bilinear`` ring less and blur more."""
     clamp: Annotated[Sigma, Field(ge=0, le=1000)] = 1.0
     """Lanczos may dig this far (in noise sigma of the frame) below the lowest of the inner samples, no further: no dark
     rings. 1000 switches it off."""
@@ -59,22 +63,38 @@ class Select(Params):
 class Normalize(Params):
     """How frames are brought to one level before rejection."""
 
-    mode: Literal["additive+scale", "additive", "none"] = "additive+scale"
-    """``additive``: equal backgrounds. ``+scale``: equal star fluxes too (the median ratio of the stars matched with
-    the reference; with fewer than 5 of them, the exposures)."""
-    weights: Literal["noise", "equal"] = "noise"
-    """``noise``: inverse variance of the background after scaling."""
+    mode: Mode = "additive+scale"
+    """``additive`` (or ``background``): equal backgrounds, by a summand; ``multiplicative``: by a factor. ``+scale``:
+    equal star fluxes too (the median ratio of the stars matched with the reference; with fewer than 5 of them, the
+    exposures). ``signal``: star fluxes only, each frame keeps its background. ``local``: as ``additive+scale``, and a
+    smooth surface takes the gradients of each frame's sky to those of the reference's."""
+    tile: Annotated[Px, Field(ge=64, le=4096)] = 256
+    """``local``: side of the tiles in which the sky is compared; finer gradients stay."""
+    weights: Weighing = "noise"
+    """``noise``: inverse variance of the background after scaling. ``psf``: inverse variance of a star's flux, noise
+    and FWHM. ``snr``: squared SNR of the same stars. ``fwhm``: 1/FWHM squared. ``wfwhm``: by FWHM and number of stars.
+    ``stars``: by the number of stars. ``exposure``, ``equal``. ``header``: the keyword WEIGHT of each light. ``csv``:
+    a table. ``formula``: worked out from the numbers of frames.csv."""
+    formula: str = ""
+    """For weights ``formula``: such as ``1 / (fwhm**2 * noise**2)``, or ``where(stars > 9, 1, 0)``."""
+    weights_file: str = "weights.csv"
+    """For weights ``csv``: lines of file, weight; looked for in the session's folder first."""
 
 
 class Output(Params):
     """What is written besides the stacks."""
 
+    stacks: bool = True
+    """Make the stacks; without, the run ends when the lights are registered and selected (``frames.csv`` says how)."""
     pictures: bool = True
     """A stretched PNG and a 16-bit TIFF of each stack."""
     picture_steps: str = "color:neutralize stretch:midtones"
     """Operations that make the picture, separated by blanks; colour steps are left out on mono stacks."""
     rejection_maps: bool = False
     """Write how many samples were rejected at each pixel, low and high."""
+
+
+Mix = Literal["nothing", "exposure", "gain", "both"]
 
 
 class Settings(Params):
@@ -87,7 +107,11 @@ class Settings(Params):
     select: Select = Select()
     normalize: Normalize = Normalize()
     stack: Combine = Combine()
+    drizzle: Drizzle = Drizzle()
+    group: Grouping = Grouping()
     output: Output = Output()
+    mix: Mix = "nothing"
+    """Lights that may share a stack although this differs. Each is scaled to the star fluxes of the reference."""
     threads: Annotated[int, Field(ge=0, le=1024)] = 0
     """Worker threads; 0: one per core."""
     memory: Annotated[int, Field(ge=0)] = 0

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from firstlight.errors import FrameError, InputError
-from firstlight.kernels.sky import mesh_statistics
+from firstlight.kernels.surface import tile_levels
 from firstlight.ops.inspect.background import Background, box_edges
 
 Mode = Literal[
@@ -73,7 +73,8 @@ def difference_surface(difference: np.ndarray, box: int) -> Background:
     """Smooth surface through a plane that holds noise and a few outliers: level in tiles, strays replaced.
 
     Unlike `measure_background` it expects no stars: what differs between two frames that were brought to one scale is
-    their sky, and leftovers of stars that are as often above as below.
+    their sky, and leftovers of stars that are as often above as below. ``mesh_noise`` of the result is the standard
+    error of the levels.
 
     Parameters
     ----------
@@ -93,17 +94,15 @@ def difference_surface(difference: np.ndarray, box: int) -> Background:
     height, width = difference.shape
     counts = [max(1, round(n / box)) for n in (height, width)]
     rows, columns = (box_edges(n, count) for n, count in zip((height, width), counts, strict=True))
-    level, noise = np.empty(counts, np.float32), np.empty(counts, np.float32)
-    nowhere = np.empty((0, 0), bool)
-    mesh_statistics(np.ascontiguousarray(difference), nowhere, rows, columns, FEWEST_CELLS, level, noise)
+    level, error = np.empty(counts, np.float32), np.empty(counts, np.float32)
+    tile_levels(np.ascontiguousarray(difference), rows, columns, FEWEST_CELLS, level, error)
     known = np.isfinite(level)
     if not known.any():
         raise FrameError("local normalisation: too little of the reference is seen; nothing can be compared")
-    error = noise / np.sqrt(np.diff(rows)[:, None] * np.diff(columns)[None, :])
     around = _neighbours_median(level)
     stray = known & (np.abs(level - around) > STRAY * np.maximum(error, np.nanmedian(_spread(level, around))))
     level = np.where(stray, around, level)
-    return Background(_continued(level, known), noise, (height, width))
+    return Background(_continued(level, known), error, (height, width))
 
 
 def _neighbours_median(mesh: np.ndarray) -> np.ndarray:
