@@ -17,6 +17,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "firstlight.cli.process",
         "From a folder of raw frames to masters, stacks, pictures and tables.",
     ),
+    "stack": ("firstlight.cli.stack", "Combine files that are calibrated (and registered) already: images or stacks."),
+    "live": ("firstlight.cli.live", "Watch a folder and add each new frame to a running stack."),
     "plan": ("firstlight.cli.plan", "Say what `process` would do with SESSION, and write nothing."),
     "info": ("firstlight.cli.info", "Show what firstlight understands of files, and from which keyword."),
     "apply": ("firstlight.cli.apply", "Apply one or more operations to an image and write the result."),

@@ -56,8 +56,17 @@ def planes_beside(frame: Frame) -> Beside:
     variance = plane(source.variance_index)
     deviation = source.variance_index is not None and not _is_variance(units[source.variance_index])
     bits = {} if source.flags_index is None else bits_named(units[source.flags_index].header)
-    found = next((i for i, unit in enumerate(units) if unit.name == "COVERAGE" and _covers(unit, frame)), None)
-    return Beside(variance, plane(source.flags_index), plane(found), deviation, bits)
+    return Beside(variance, plane(source.flags_index), plane_named(frame, "COVERAGE", units), deviation, bits)
+
+
+def plane_named(frame: Frame, name: str, units: list[Unit] | None = None) -> Frame | None:
+    """The image extension of this name, of the size of the frame, or None; ``units`` spares reading the headers."""
+    source = frame.source.origin if isinstance(frame.source, DecodedSource) else frame.source
+    if not isinstance(source, FitsSource):
+        return None
+    units = scan(FitsBytes(source.path)) if units is None else units
+    found = next((i for i, unit in enumerate(units) if unit.name == name and _covers(unit, frame)), None)
+    return None if found is None else _plane(frame, source, units[found], found)
 
 
 def _plane(frame: Frame, source: FitsSource, unit: Unit, index: int) -> Frame:

@@ -29,6 +29,7 @@ _EXTRA_NAMES = {
     "COVERAGE",
     "WEIGHT",
     "REJECTION",
+    "SCATTER",
 }
 
 

@@ -29,6 +29,7 @@ def write(
     *,
     coverage: np.ndarray | None = None,
     rejection: np.ndarray | None = None,
+    extra: Mapping[str, np.ndarray] | None = None,
     provenance: Mapping[str, Any] | None = None,
     overwrite: bool = True,
 ) -> Path:
@@ -42,6 +43,8 @@ def write(
     ----------
     coverage, rejection : array (y, x) or (channel, y, x), optional
         Frames that took part in each pixel; frames rejected there.
+    extra : mapping, optional
+        Further planes by the names of their extensions.
     provenance : mapping, optional
         Anything JSON can hold.
     overwrite : bool
@@ -70,7 +73,7 @@ def write(
     if suffix in _PICTURES:
         _write_as_picture(path, image)
     elif suffix in _FITS:
-        write_units(path, _units(image, coverage, rejection, provenance))
+        write_units(path, _units(image, coverage, rejection, extra, provenance))
     else:
         allowed = ", ".join((*_FITS, *_PICTURES))
         raise InputError(f"{path}: the suffix is '{path.suffix}'; {allowed} are allowed; choose one of them")
@@ -78,7 +81,11 @@ def write(
 
 
 def _units(
-    image: Image, coverage: np.ndarray | None, rejection: np.ndarray | None, provenance: Mapping[str, Any] | None
+    image: Image,
+    coverage: np.ndarray | None,
+    rejection: np.ndarray | None,
+    extra: Mapping[str, np.ndarray] | None,
+    provenance: Mapping[str, Any] | None,
 ) -> list[Unit]:
     units = [Unit([("EXTNAME", "SCI", "the image itself"), *product_cards(image, FORMAT_VERSION)], _flat(image.data))]
     if image.variance is not None:
@@ -90,6 +97,7 @@ def _units(
     for name, plane, comment in (
         ("COVERAGE", coverage, "frames (or weight) in each pixel"),
         ("REJECTION", rejection, "frames rejected in each pixel"),
+        *((name, plane, "") for name, plane in (extra or {}).items()),
     ):
         if plane is not None:
             units.append(Unit([("EXTNAME", name, comment)], _beside(_writable(plane))))

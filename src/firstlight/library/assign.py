@@ -132,6 +132,12 @@ def plan_calibrations(sightings: Sequence[Sighting], *, scale_darks: bool = Fals
     return Calibrations((*biases, *darks, *dark_flats, *flats), tuple(assignments))
 
 
+def assign_masters(light: Frame, masters: Sequence[MasterPlan], *, scale_darks: bool = False) -> Assignment:
+    """The masters of one more light, out of those that were planned; as `plan_calibrations`."""
+    biases, darks, flats = ([m for m in masters if m.kind is kind] for kind in (Kind.BIAS, Kind.DARK, Kind.FLAT))
+    return _assign(light, biases, darks, flats, scale_darks)
+
+
 def _few(kind: Kind, n: int) -> tuple[str, ...]:
     return (f"only {n} frames; {FEW[kind]} or more keep its noise out of the lights",) if n < FEW[kind] else ()
 

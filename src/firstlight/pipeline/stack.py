@@ -16,7 +16,6 @@ from firstlight.errors import FrameError, InputError
 from firstlight.io.read import find_files
 from firstlight.io.scratch import Scratch
 from firstlight.io.write import write
-from firstlight.kernels.reject import FEWEST
 from firstlight.library.assign import Assignment
 from firstlight.model.image import Image
 from firstlight.model.meta import Kind, Meta
@@ -212,7 +211,7 @@ class _Run:
         if rule.method == "median" and self.settings.stack.method == "auto" and all(m.covered > 1 for m in members):
             # Stacks have lost their outliers already: the median of a few would only add noise.
             rule = rule.model_copy(update={"method": "mean"})
-        if seeing is not None and rule.rejects and rule.guard and len(parts) > FEWEST:
+        if seeing is not None and rule.guards(len(parts)):
             engine = replace(engine, seeing=seeing.astype(np.float32))
         return replace(engine, combine=rule), members[reference]
 
