@@ -71,6 +71,15 @@ def load_tile(cube, start, count, gain, zero, tile, ranked, valid):
         valid[p] += whole
 
 
+@kernel
+def first_sample(tile, p):
+    """The first sample of pixel p that is not missing, or 0: sums about it are small."""
+    for n in range(tile.shape[0]):
+        if tile[n, p] == tile[n, p]:
+            return tile[n, p]
+    return np.float32(0.0)
+
+
 @fast_kernel
 def sort_tile(ranked, pairs):
     """Run the compare-exchanges on the rows of ``ranked`` (n, TILE), in place."""
@@ -259,7 +268,7 @@ def combine(
             limits[TOP, p] = np.float32(np.inf)
         if method == MEAN:
             for p in range(count):
-                centre[p] = ranked[0, p] if valid[p] == n_frames else np.float32(level)
+                centre[p] = first_sample(tile, p)
         else:
             sort_tile(ranked, pairs)
             for p in range(count):

@@ -14,6 +14,7 @@ from firstlight.kernels.combine import (
     SUM,
     TILE,
     TOTAL,
+    first_sample,
     load_tile,
     sort_tile,
     store,
@@ -193,7 +194,7 @@ def adaptive(
         at = start - first
         load_tile(cube, start, count, gain, zero, tile, ranked, valid)
         for p in range(count):
-            centre[p] = ranked[0, p] if valid[p] == n_frames else np.float32(level)
+            centre[p] = first_sample(tile, p)
         _adaptive(
             tile, count, low, high, centre, edges, weight, noise, photons, model_noise, model_photons, model_level,
             bend, sway, slope[at : at + count], curve[at : at + count], added, counts, hits,

@@ -225,7 +225,7 @@ def plan_engine(prepared: Prepared, settings: Settings) -> tuple[Engine, list[st
         contributions,
         grid,
         contributions[base_frame(placed, reference)].background,
-        settings.stack.resolved(len(contributions)),
+        settings.stack.resolved(len(contributions), noise_known=bool(like.meta.gain)),
         registration.kernel,
         registration.clamp if registration.clamp < 1000 else 0.0,
         colours,
@@ -306,11 +306,10 @@ def _history(prepared: Prepared, engine: Engine, settings: Settings) -> tuple[st
     combine, rule = engine.combine, settings.normalize
     tile = f":tile={rule.tile}" if rule.mode == "local" else ""
     formula = f" {rule.formula}" if rule.weights == "formula" else ""
-    limits = f":low={combine.low:g},high={combine.high:g}" if combine.method not in ("mean", "median") else ""
     return (
         f"calibrated, registered to {prepared.reference.name}, resampled with {engine.kernel}",
         f"normalized: {rule.mode}{tile}; weights: {rule.weights}{formula}",
-        f"{len(prepared.placed)} frames combined: {combine.method}{limits}",
+        f"{len(prepared.placed)} frames combined: {combine.words}",
     )
 
 

@@ -291,6 +291,8 @@ def _combine(
     limits = np.float32(low), np.float32(high)
     if settings.method == "adaptive":
         tolerances = guard.bend, guard.sway, guard.slope, guard.curve
+        # A limit below 2 sigma could leave nothing.
+        limits = tuple(np.maximum(limits, np.float32(2.0)))
         weigh.adaptive(flat, first, last, *limits, *own, *model, *tolerances, variance_from_scatter, *planes, hits)
         return (*planes, hits)
     # Rows differ in nothing but the noise model of the averaged clip.

@@ -33,7 +33,7 @@ def extreme_factors(n: int) -> np.ndarray:
     From the density ``n f F^(n - 1)`` of the highest, integrated numerically.
 
     >>> [round(float(extreme_factors(100)[k]), 4) for k in (1, 2, 5, 100)]
-    [1.0, 0.8256, 0.669, 0.4295]
+    [1.0, 0.8256, 0.669, 0.4294]
     """
     from scipy.special import ndtr
 
