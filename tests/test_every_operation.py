@@ -35,6 +35,11 @@ SCHEMA = Path(__file__).parent / "golden" / "schema.json"
 PLATE = Plate({"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRPIX1": 32.0, "CRPIX2": 24.0, "CRVAL1": 10.0,
                "CRVAL2": 40.0, "CD1_1": -2e-4, "CD1_2": 0.0, "CD2_1": 0.0, "CD2_2": 2e-4})  # fmt: skip
 
+RAW = tuple((keyword, value, "") for keyword, value in {
+    "BLACK_R": 512.0, "WBCAM_R": 1.9, "WBCAM_G": 1.0, "WBCAM_B": 1.4, "WBDAY_R": 2.1, "WBDAY_G": 1.0, "WBDAY_B": 1.3,
+}.items())  # fmt: skip
+"""Cards that camera raw brings along."""
+
 SKIES = {"mono": (1, None), "colour": (3, None), "mosaic": (1, "GRBG")}
 
 
@@ -53,7 +58,7 @@ def sky(name: str, seed: int = 0, *, noise: bool = True) -> Image:
     light = truth(channels)
     variance = light / GAIN + (READ_NOISE / GAIN) ** 2
     data = light + noise * np.sqrt(variance) * np.random.default_rng(seed).standard_normal(light.shape)
-    meta = Meta(kind=Kind.LIGHT, exposure=60.0, gain=GAIN, read_noise=READ_NOISE, saturation=4000.0, cfa=cfa)
+    meta = Meta(kind=Kind.LIGHT, exposure=60.0, gain=GAIN, read_noise=READ_NOISE, saturation=4000.0, cfa=cfa, cards=RAW)
     return Image(data, variance=variance, plate=PLATE, meta=meta)
 
 

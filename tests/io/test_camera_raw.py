@@ -140,3 +140,34 @@ def test_threads_have_decoders_of_their_own(tmp_path):
         thread.join()
     for n in range(4):
         np.testing.assert_array_equal(found[n][0], PIXELS.astype(np.float32) + n - 512)
+
+
+def test_what_the_file_says_of_its_colours(tmp_path):
+    from camera_dng import camera_dng
+
+    frame = open_frame(camera_dng(tmp_path / "a.dng", PIXELS, black=(512, 511, 513, 510)))
+    cards = {keyword: value for keyword, value, _ in frame.meta.cards}
+    assert [cards[f"BLACK_{name}"] for name in ("R", "G1", "B", "G2")] == [512, 511, 510, 513]
+    assert (frame.zero, frame.meta.saturation) == (-510.0, 4095.0 - 510)
+    assert [cards[f"WBCAM_{name}"] for name in "RGB"] == [2.0, 1.0, 1.25]
+    # LibRaw's own: an identity matrix makes daylight (D65) out of sRGB.
+    assert [cards[f"WBDAY_{name}"] for name in "RGB"] == pytest.approx([1.0521, 1.0, 0.9184], abs=1e-4)
+    matrix = [[cards[f"CAMXYZ{j}{i}"] for i in (1, 2, 3)] for j in (1, 2, 3)]
+    # Adobe's matrix of this camera, as LibRaw's table has it, in ten thousandths.
+    wanted = [[6602, -841, -939], [-4472, 12458, 2247], [-975, 2039, 6148]]
+    np.testing.assert_allclose(matrix, np.array(wanted) / 10000, atol=1e-6)
+
+
+def test_the_white_balance_of_the_camera_is_not_invented(tmp_path):
+    cards = {card[0] for card in open_frame(write_dng(tmp_path / "a.dng", PIXELS)).meta.cards}
+    assert "WBDAY_R" in cards
+    assert not any(keyword.startswith("WBCAM") for keyword in cards)
+
+
+def test_colours_of_a_real_frame_as_dng(real_data):
+    frame = open_frame(real_data("zoo_reencoded/u16_rggb.dng"))
+    cards = {keyword: value for keyword, value, _ in frame.meta.cards}
+    assert (frame.meta.cfa, cards["BLACK_R"], cards["BLACK_G2"]) == ("RGGB", 0.0, 0.0)
+    assert [cards[f"WBCAM_{name}"] for name in "RGB"] == [1.0, 1.0, 1.0]
+    # No camera of LibRaw's table: no matrix.
+    assert "CAMXYZ11" not in cards

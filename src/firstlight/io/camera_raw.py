@@ -28,7 +28,8 @@ TIME_LIMIT = 60.0
 def open_raw(path: Path) -> list[Frame]:
     """A raw file as a list of one frame: the active pixels of the mosaic, black level subtracted by ``zero``.
 
-    Nothing is white-balanced or colour-converted; LibRaw's daylight multipliers and colour matrix come along as cards.
+    Nothing is white-balanced or colour-converted; black levels, multipliers of the camera and for daylight, and the
+    colour matrix come along as cards (``BLACK_R``, ``WBCAM_R``, ``WBDAY_R``, ``CAMXYZ11`` ...), where they are known.
 
     Raises
     ------
@@ -57,11 +58,10 @@ def open_raw(path: Path) -> list[Frame]:
         value = other[name]
         if keyword not in given and math.isfinite(value) and 0 < value < 1e6:
             cards.append((keyword, value, "LibRaw"))
-    if not mono:
-        cards.append(("BAYERPAT", cell, "LibRaw"))
-    cards += [(f"BLACK{i + 1}", level, "black level of a colour") for i, level in enumerate(answer["black"])]
-    cards += [(f"DAYWB{i + 1}", gain, "daylight white balance") for i, gain in enumerate(answer["daylight"]) if gain]
-    cards += [(f"CMATRIX{i + 1}", v, "XYZ to camera") for i, v in enumerate(answer["matrix"][:9]) if v]
+    if mono:
+        cards += [("BLACK_M", level, "[adu] black level") for level in answer["black"][:1]]
+    else:
+        cards += [("BAYERPAT", cell, "LibRaw"), *_colour_cards(answer)]
     shape = (1, height, width)
     meta = meta_from_header(cards, path, shape)
     notes = list(meta.notes)
@@ -73,6 +73,31 @@ def open_raw(path: Path) -> list[Frame]:
     sources = {**meta.sources, "saturation": "LibRaw"}
     meta = meta.replace(saturation=answer["white"] - black, sources=sources, notes=tuple(notes))
     return [Frame(path, shape, np.dtype(answer["dtype"]), meta, RawSource(path, shape), zero=-black if black else 0.0)]
+
+
+def _colour_cards(answer: dict[str, Any]) -> list[Card]:
+    """What a file says of its colours; LibRaw's order is red, green beside red, blue, green beside blue."""
+    cards: list[Card] = [
+        (f"BLACK_{name}", level, f"[adu] black level of {what}")
+        for name, what, level in zip(
+            ("R", "G1", "B", "G2"), ("red", "green beside red", "blue", "green beside blue"), answer["black"]
+        )
+    ]
+    for prefix, key, what in (("WBCAM", "camera", "the camera chose"), ("WBDAY", "daylight", "daylight")):
+        gains = answer[key][:3]
+        if all(math.isfinite(gain) and gain > 0 for gain in gains):
+            # Six digits: they come from float32.
+            cards += [
+                (f"{prefix}_{name}", float(f"{gain / gains[1]:.6g}"), f"white balance, {what}; green is 1")
+                for name, gain in zip("RGB", gains)
+            ]
+    matrix = answer["matrix"][:9]
+    if any(matrix):
+        cards += [
+            (f"CAMXYZ{i // 3 + 1}{i % 3 + 1}", float(f"{v:.6g}"), f"{'RGB'[i // 3]} of the camera from {'XYZ'[i % 3]}")
+            for i, v in enumerate(matrix)
+        ]
+    return cards
 
 
 @dataclass(frozen=True)

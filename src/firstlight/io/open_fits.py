@@ -34,7 +34,7 @@ def open_fits(path: Path) -> list[Frame]:
     unit, header = found.unit, Header(found.cards)
     shape, interleaved = layout(path.name, unit.axes)
     notes = list(found.notes)
-    if shape[0] == 4:
+    if shape[0] == 4 and "CFAPLANE" not in header:
         shape = (3, *shape[1:])
         notes.append("the fourth plane is taken as transparency and not used")
     bitpix = unit.bitpix

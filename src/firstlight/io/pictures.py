@@ -62,7 +62,15 @@ def write_picture(
 
 
 def write_float_tiff(path: Path, image: Image) -> None:
-    """A linear image as 32-bit float TIFF, its values unchanged, its header in the description."""
+    """A linear image as 32-bit float TIFF, its values unchanged, its header in the description.
+
+    Raises
+    ------
+    InputError
+        If it has neither 1 nor 3 channels.
+    """
+    if image.shape[0] not in (1, 3):
+        raise InputError(f"{path}: {image.shape[0]} channels; TIFF is written with 1 or 3; write .fits")
     pixels = np.ascontiguousarray(image.data.transpose(1, 2, 0))
     _write_tiff(Path(path), pixels, _description(image))
 

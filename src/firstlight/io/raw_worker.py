@@ -34,6 +34,7 @@ def decode(path: str, *, pixels: bool) -> tuple[dict[str, Any], np.ndarray | Non
             "white": float(min([raw.white_level, *whites])),
             "colors": ["".join(names[c] for c in row) for row in colors],
             "n_colors": int(raw.num_colors),
+            "camera": [float(v) for v in raw.camera_whitebalance],
             "daylight": [float(v) for v in raw.daylight_whitebalance],
             "matrix": [float(v) for v in np.ravel(raw.rgb_xyz_matrix)],
             "other": {

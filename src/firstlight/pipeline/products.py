@@ -71,9 +71,15 @@ def write_stack(result: GroupResult, plan: Plan, shelf: MasterShelf) -> None:
 def make_picture(image: Image, steps: str) -> Image:
     """Apply the picture steps; colour steps need three channels and are left out on mono images.
 
-    Pixels without data become black. The variance, which a picture does not show, is left out: that halves the work.
+    The planes R, G1, B, G2 of mosaics taken apart are shown as red, mean green and blue. Pixels without data
+    become black. The variance, which a picture does not show, is left out: that halves the work.
     """
     image = image.replace(variance=None)
+    if image.shape[0] == 4:
+        red, green, blue, green2 = image.data
+        flags = image.flags[:3].copy()
+        flags[1] |= image.flags[3]
+        image = image.replace(data=np.stack([red, (green + green2) / 2, blue]), flags=flags)
     for text in steps.split():
         step = parse_step(text)
         if step.operation.family == "color" and image.shape[0] == 1:
