@@ -207,7 +207,8 @@ class _Run:
             tuple(parts), size, members[reference].level, self.settings.stack, None, scatter,
             self.settings.registration.kernel, clamp if clamp < 1000 else 0.0,
         )  # fmt: skip
-        rule = self.settings.stack.resolved(len(parts), noise_known=engine.terms(0).noise_known)
+        known = seeing is not None and engine.terms(0).noise_known
+        rule = self.settings.stack.resolved(len(parts), noise_known=known)
         if rule.method == "median" and self.settings.stack.method == "auto" and all(m.covered > 1 for m in members):
             # Stacks have lost their outliers already: the median of a few would only add noise.
             rule = rule.model_copy(update={"method": "mean"})

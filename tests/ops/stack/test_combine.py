@@ -1,5 +1,7 @@
 """A2: the noise of a combination is what theory says, and clipping costs next to nothing."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -110,8 +112,13 @@ def test_auto_knows_the_noise_of_the_frames():
     cube = gaussian(6, m=500)
     cube[2] += 5 * SIGMA
     one = np.ones(6, np.float32)
-    known = combine_cube(cube, Combine(), FrameTerms(one, 0 * one, one, SIGMA**2 * one, one, 500.0))
+    terms = FrameTerms(one, 0 * one, one, SIGMA**2 * one, one, 500.0, seeing=3 * one)
+    known = combine_cube(cube.reshape(6, 20, 25), Combine(), terms)
     assert known.hits[2] > 400, "six frames alone could not tell"
+    # Without the seeing of the frames limits may not rest on the noise alone.
+    blind = combine_cube(cube, Combine(), replace(terms, seeing=None))
+    scattered = combine_cube(cube, Combine(method="winsorized"), replace(terms, seeing=None))
+    np.testing.assert_array_equal(blind.kept, scattered.kept)
 
 
 def lined(n, m=300, seed=3):

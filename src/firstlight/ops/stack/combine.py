@@ -209,7 +209,8 @@ def combine_cube(
     (10.1..., 1)
     """
     n = cube.shape[0]
-    settings = settings.resolved(n, noise_known=terms.noise_known)
+    # Limits that rest on the noise alone must know what else makes frames differ.
+    settings = settings.resolved(n, noise_known=terms.noise_known and terms.seeing is not None)
     _check(settings, terms, n)
     cube = np.ascontiguousarray(cube, dtype=np.float32)
     if inner is None:
