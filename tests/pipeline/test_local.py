@@ -130,7 +130,7 @@ def test_cells_of_a_mosaic_are_means_of_one_colour():
     plane[0, 0::2, 0::2] += 100
     plane[0, 1::2, 1::2] -= 100
     red, green, blue = measure_cells(plane, "RGGB")
-    side = cell_side((64, 80))
+    side = cell_side((64, 80), 3)
     blocks = plane[0].reshape(64 // side, side, 80 // side, side).transpose(0, 2, 1, 3)
     np.testing.assert_allclose(red, blocks[..., 0::2, 0::2].mean(axis=(2, 3)), rtol=1e-6)
     np.testing.assert_allclose(blue, blocks[..., 1::2, 1::2].mean(axis=(2, 3)), rtol=1e-6)
@@ -142,7 +142,7 @@ def test_the_lattice_lies_where_the_pixels_are(night):
     """The surface of a plain slope is that slope, at every node, through shift and scale of the grid."""
     yy, xx = np.mgrid[: SHAPE[0], : SHAPE[1]]
     plane = (0.1 * xx - 0.05 * yy).astype(np.float32)[None]
-    side = cell_side(SHAPE)
+    side = cell_side(SHAPE, 1)
     cells, flat = measure_cells(plane, None)[0], measure_cells(np.zeros_like(plane), None)[0]
     difference = sky_difference(flat, cells, Transform.of_shift(12.0, -8.0), side, 1.0, 0.0)
     to_reference = Transform(np.array([[2.0, 0, 10.0], [0, 2.0, 5.0], [0, 0, 1.0]]))
@@ -159,7 +159,7 @@ def test_stars_and_nebula_are_no_sky(night):
     frames = (("a", 1, (0, 0), 1.0), ("b", 2, (9, -7), 0.5))
     a, b = (light_of(name, pixels_of(i, s, t, gradients=False)) for name, i, s, t in frames)
     ratio = flux_ratio(b, a, Transform.of_shift(9, -7))
-    side = cell_side(SHAPE)
+    side = cell_side(SHAPE, 1)
     zero = a.level[0] - ratio * b.level[0]
     difference = sky_difference(b.cells[0], a.cells[0], Transform.of_shift(9, -7), side, ratio, zero)
     lattice = lattice_for(difference, 96, side, Transform.identity(), SHAPE)
@@ -207,7 +207,7 @@ def test_fluxes_of_stars_are_not_touched(stacked):
 
 
 def test_large_faint_things_are_not_as_noisy_as_in_the_reference():
-    """Flat skies: in tiles the stack scatters like a mean of all frames, not like the reference, but for its gradient."""
+    """Flat skies: but for its gradient, the stack scatters in tiles like a mean of the frames, not like one."""
     lights = [light_of(f"l{i}", pixels_of(i, (0, 0), 1.0, gradients=False, seed=3)) for i in range(12)]
     stack = run(engine_of(placed_at(lights, [(0, 0)] * 12), tile=64, method="mean"))
     yy, xx = np.mgrid[: SHAPE[0], : SHAPE[1]].astype(float)

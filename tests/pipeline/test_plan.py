@@ -27,6 +27,29 @@ def test_targets_filters_and_exposures_are_never_mixed():
     ]  # fmt: skip
 
 
+def test_gains_are_not_mixed_unasked():
+    groups = group_lights([*lights(3, gain_setting=100.0), *lights(2, gain_setting=300.0)], "x")
+    assert sorted((g.name, len(g.assignments)) for g in groups) == [
+        ("M_42_L_60s_gain100", 3),
+        ("M_42_L_60s_gain300", 2),
+    ]
+
+
+def test_exposures_and_gains_are_mixed_on_request():
+    session = [
+        *lights(3, gain_setting=0.0),
+        *lights(2, gain_setting=100.0),
+        *lights(4, exposure=10.0, gain_setting=0.0),
+    ]
+    by_exposure = group_lights(session, "x", mix="exposure")
+    assert sorted((g.name, g.exposure, len(g.assignments)) for g in by_exposure) == [
+        ("M_42_L_10-60s", None, 7), ("M_42_L_60s", 60.0, 2),
+    ]  # fmt: skip
+    by_gain = group_lights(session, "x", mix="gain")
+    assert sorted((g.name, len(g.assignments)) for g in by_gain) == [("M_42_L_10s", 4), ("M_42_L_60s", 5)]
+    assert [(g.name, len(g.assignments)) for g in group_lights(session, "x", mix="both")] == [("M_42_L_10-60s", 9)]
+
+
 def test_jitter_of_the_clock_does_not_split_a_group():
     groups = group_lights([*lights(2), *lights(2, exposure=60.04)], "x")
     assert len(groups) == 1

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -56,8 +58,26 @@ def test_elongated_stars_of_the_whole_night_are_no_reason():
 
 def test_frames_behind_clouds_are_found_by_the_light_of_their_stars():
     registration = Registration(Transform.identity())
-    placed = [Placed(each, registration, ratio) for each, ratio in zip(GOOD, [1, 1.02, 0.98, 1, 1.05, 1, 1, 1.6, 1, 1])]
+    placed = [
+        Placed(each, registration, ratio) for each, ratio in zip(GOOD, [1, 1.02, 0.98, 1, 1.05, 1.6, 1, 2.7, 1, 1])
+    ]
     reasons = reasons_after_registration(placed, Select())
     assert [bool(r) for r in reasons].index(True) == 7
     assert sum(map(bool, reasons)) == 1
-    assert "its stars have 62 % of the median flux" in reasons[7]
+    assert "its stars have 37 % of the median flux" in reasons[7]
+
+
+def test_short_exposures_are_judged_by_short_exposures():
+    short = [light(i, stars=60, background=90.0, noise=4.0) for i in range(6)]
+    short = [replace(each, frame=memory_frame(f"s{i}", exposure=10.0)) for i, each in enumerate(short)]
+    assert reasons_against([*GOOD, *short], Select()) == [""] * 16
+    registration = Registration(Transform.identity())
+    placed = [Placed(each, registration, 1.0) for each in GOOD] + [Placed(each, registration, 6.0) for each in short]
+    assert reasons_after_registration(placed, Select()) == [""] * 16
+    other_gain = [
+        replace(each, frame=memory_frame(f"g{i}", exposure=60.0, gain_setting=300.0)) for i, each in enumerate(short)
+    ]
+    known_gain = [
+        replace(each, frame=memory_frame(f"k{i}", exposure=60.0, gain_setting=0.0)) for i, each in enumerate(GOOD)
+    ]
+    assert reasons_against([*known_gain, *other_gain], Select()) == [""] * 16

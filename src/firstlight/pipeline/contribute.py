@@ -100,7 +100,7 @@ def _surfaces(
     to_base = base.registration.transform.inverse
     places = cell.inverse.then(grid.from_reference.inverse).then(to_base)
     size = grid.height // step, grid.width // step
-    side = cell_side(base.light.frame.shape[1:])
+    side = cell_side(base.light.frame.shape[1:], len(lines[0][0]))
     found: list[np.ndarray | None] = []
     whole, notes = [], []
     for each, (factor, summand) in zip(placed, lines):

@@ -22,18 +22,18 @@ SPACING = 32
 """px between the nodes of the lattice that is added to resampled pixels, bilinear between them: of a surface with tiles
 of 128 px it is right to 1 % of the bend of a tile."""
 MOST_CELLS = 65_536
-"""Cells of a frame: 256 kB stay in memory for each light and channel."""
+"""Cells of a frame, all channels: at most 256 kB stay in memory for each light."""
 SMALLEST_CELL = 8
 
 
-def cell_side(shape: tuple[int, int]) -> int:
+def cell_side(shape: tuple[int, int], channels: int) -> int:
     """Side of the cells of a frame (height, width), px.
 
-    >>> cell_side((1200, 1600)), cell_side((2822, 4144)), cell_side((6388, 9576))
-    (8, 16, 32)
+    >>> cell_side((1200, 1600), 1), cell_side((2822, 4144), 1), cell_side((2822, 4144), 3), cell_side((6388, 9576), 1)
+    (8, 16, 32, 32)
     """
     side = SMALLEST_CELL
-    while (shape[0] // side) * (shape[1] // side) > MOST_CELLS:
+    while channels * (shape[0] // side) * (shape[1] // side) > MOST_CELLS:
         side *= 2
     return side
 
@@ -44,7 +44,7 @@ def measure_cells(planes: np.ndarray, cfa: str | None) -> np.ndarray:
     ``planes`` is (channels, y, x), or (1, y, x) with the colours of its CFA cell.
     """
     _, height, width = planes.shape
-    side = cell_side((height, width))
+    side = cell_side((height, width), 3 if cfa else len(planes))
     size = (height // side, width // side)
     if not cfa:
         cells = np.empty((len(planes), *size), np.float32)

@@ -185,12 +185,15 @@ def group_lights(
             groups.append([assignment])
     named: list[Group] = []
     taken: Counter[str] = Counter()
-    for group in sorted(groups, key=lambda g: (slug(g[0].light.meta.target), g[0].light.meta.filter or "", -len(g))):
+    groups.sort(key=lambda g: (slug(g[0].light.meta.target), g[0].light.meta.filter or "", -len(g)))
+    plain = [_plain_name([a.light for a in group], session_name) for group in groups]
+    for group, name in zip(groups, plain):
         meta = group[0].light.meta
         target = meta.target or session_name
-        exposure, words = _exposure_of([a.light for a in group])
-        parts = [slug(target) or "target", slug(meta.filter) or "nofilter", words]
-        name = "_".join(parts)
+        exposure, _ = _exposure_of([a.light for a in group])
+        gains = {g[0].light.meta.gain_setting for g, other in zip(groups, plain) if other == name}
+        if len(gains) > 1:
+            name += "_nogain" if meta.gain_setting is None else f"_gain{meta.gain_setting:g}"
         taken[name] += 1
         if taken[name] > 1:
             _, height, width = group[0].light.shape
@@ -201,6 +204,12 @@ def group_lights(
         kept = group[:first] if first else group
         named.append(Group(target, meta.filter, exposure, tuple(kept), name))
     return tuple(named)
+
+
+def _plain_name(lights: Sequence[Frame], session_name: str) -> str:
+    meta = lights[0].meta
+    parts = (slug(meta.target or session_name) or "target", slug(meta.filter) or "nofilter", _exposure_of(lights)[1])
+    return "_".join(parts)
 
 
 def _exposure_of(lights: Sequence[Frame]) -> tuple[float | None, str]:

@@ -51,9 +51,9 @@ class Select(Params):
     """Frames with a background this far above the median are set aside (and more than doubling its noise)."""
     stars: Annotated[Percent, Field(ge=0, le=100)] = 40.0
     """Frames with less than this share of the median number of stars are set aside (clouds)."""
-    transparency: Annotated[Percent, Field(ge=0, le=100)] = 70.0
-    """Frames whose stars have less than this share of the median flux are set aside (thin clouds, which also change
-    the gradient of the sky)."""
+    transparency: Annotated[Percent, Field(ge=0, le=100)] = 40.0
+    """Frames whose stars have less than this share of the median flux are set aside (clouds). Without normalisation
+    ``local`` 70 is better: thin clouds also change the gradient of the sky."""
     eccentricity: Annotated[float, Field(gt=0, le=1)] = 0.8
     """Frames whose stars are more elongated than this are set aside, unless half of the group is."""
     everything: bool = False
@@ -105,7 +105,7 @@ class Settings(Params):
     match: MatchStars = MatchStars()
     registration: Register = Register()
     select: Select = Select()
-    normalize: Normalize = Normalize()
+    normalize: Normalize = Normalize(mode="local")
     stack: Combine = Combine()
     drizzle: Drizzle = Drizzle()
     group: Grouping = Grouping()
