@@ -29,6 +29,19 @@ fast_kernel = njit(
 run of one machine type; results do not depend on the number of threads."""
 
 
+inner_kernel = njit(
+    nogil=True,
+    cache=True,
+    error_model="numpy",
+    boundscheck=False,
+    fastmath={"contract"},
+    _nrt=False,
+)
+"""For what kernels call again and again: it allocates nothing, and references to slices are not counted. (Each count is
+an atomic operation; they made up a fifth of the time of the two-pass resampling.) Sums keep their order, so that an
+element is the same wherever in an array it lies."""
+
+
 def cached_kernels() -> bool:
     """Whether compiled kernels lie in the cache: without any, a first run compiles them."""
     from numba.core import config

@@ -38,9 +38,10 @@ class Transform:
 
     def __call__(self, positions: np.ndarray) -> np.ndarray:
         """Map positions (n, 2) of the frame to the reference."""
-        positions = np.asarray(positions, dtype=np.float64)
-        mapped = positions @ self.matrix[:, :2].T + self.matrix[:, 2]
-        return mapped[:, :2] / mapped[:, 2:]
+        x, y = np.asarray(positions, dtype=np.float64).T
+        # Written out: a matrix product may round differently with the number of positions.
+        a, b, c = (x * row[0] + y * row[1] + row[2] for row in self.matrix)
+        return np.stack([a / c, b / c], axis=-1)
 
     @property
     def inverse(self) -> Transform:

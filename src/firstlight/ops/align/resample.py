@@ -6,20 +6,22 @@ from typing import Literal
 
 import numpy as np
 
-from firstlight.kernels import warp as kernels
+from firstlight.kernels import shapes, warp, warp_any
 from firstlight.model.registration import Transform
 
-Kernel = Literal["lanczos3", "bilinear", "nearest"]
+Kernel = Literal["lanczos3", "lanczos4", "lanczos2", "bicubic", "bilinear", "nearest"]
 
-MOST_TURN = 0.12
-"""Sine of the largest rotation (about 7 degrees) for which rows and columns are resampled one after the other."""
+MOST_TURN = 0.06
+"""Sine of the largest rotation (3.4 degrees) for which rows and columns are resampled one after the other. Beyond
+it, runs of like pixels are so short that taking every pixel alone is as fast."""
 MOST_STRETCH = 0.06
-NO_CLAMP = np.float32(1e30)
+POSITIONS = 4096
+"""Of a tile, at which turning maps are looked at for their noise."""
 
 
 def half_width(kernel: Kernel) -> int:
     """Samples on each side of a position that an interpolation kernel uses."""
-    return kernels.LANCZOS3 if kernel == "lanczos3" else kernels.BILINEAR
+    return shapes.HALF[kernel]
 
 
 def turns_little(forward: Transform) -> bool:
@@ -79,56 +81,61 @@ def resample_tile(
     -----
     Values are surface brightness: a transform that enlarges does not dim. Pure shifts by whole pixels are exact.
     """
-    inverse = forward.inverse.matrix
-    if kernel == "nearest":
-        _nearest(source, first_row, shape, inverse, out, top, left)
-        return
-    half = half_width(kernel)
-    table = kernels.kernel_table(half)
-    level = np.float32(clamp**2) if np.isfinite(clamp) else NO_CLAMP
+    level = np.float32(clamp**2)
     slope = np.float32(photons)
-    if turns_little(forward) and left == 0:
-        rows = np.empty((source.shape[0], out.shape[1]), np.float32)
-        kernels.warp_two_pass(
-            source, first_row, shape[0], table, half, inverse[:2].copy(), top, level, slope, rows, out
-        )
+    if kernel == "nearest":
+        warp_any.pick_nearest(source, first_row, shape[0], _mesh(forward, out.shape, top, left), top, left, out)
+    elif turns_little(forward):
+        inverse = forward.inverse.matrix[:2].copy()
+        terms = shapes.polynomials(kernel)
+        warp.warp_two_pass(source, first_row, shape[0], terms, inverse, top, left, level, slope, out)
     else:
-        kernels.warp_direct(source, first_row, 0, shape, table, half, inverse.copy(), top, left, level, slope, out)
+        mesh = _mesh(forward, out.shape, top, left)
+        table = shapes.lane_table(kernel)
+        half = half_width(kernel)
+        warp_any.warp_any(source, first_row, shape[0], table, half, mesh, top, left, level, slope, out)
 
 
-def _nearest(
-    source: np.ndarray,
-    first_row: int,
-    shape: tuple[int, int],
-    inverse: np.ndarray,
-    out: np.ndarray,
-    top: int,
-    left: int,
-) -> None:
-    ys, xs = np.mgrid[top : top + out.shape[0], left : left + out.shape[1]].astype(np.float64)
-    scale = 1.0 / (inverse[2, 0] * xs + inverse[2, 1] * ys + inverse[2, 2])
-    px = np.floor((inverse[0, 0] * xs + inverse[0, 1] * ys + inverse[0, 2]) * scale + 0.5).astype(int)
-    py = np.floor((inverse[1, 0] * xs + inverse[1, 1] * ys + inverse[1, 2]) * scale + 0.5).astype(int)
-    inside = (px >= 0) & (px < shape[1]) & (py >= 0) & (py < shape[0])
-    taken = source[np.clip(py - first_row, 0, source.shape[0] - 1), np.clip(px, 0, shape[1] - 1)]
-    out[...] = np.where(inside, taken, np.float32(np.nan))
+def _mesh(forward: Transform, size: tuple[int, int], top: int, left: int) -> np.ndarray:
+    """Plane positions of the nodes around a tile of the grid."""
+    rows, columns = (
+        np.arange(start // warp_any.CELL, (start + length - 1) // warp_any.CELL + 2) * warp_any.CELL
+        for start, length in ((top, size[0]), (left, size[1]))
+    )
+    xs, ys = np.meshgrid(columns, rows)
+    return forward.inverse(np.column_stack([xs.ravel(), ys.ravel()])).reshape(len(rows), len(columns), 2)
 
 
 def noise_factor(forward: Transform, tile: tuple[int, int, int, int], kernel: Kernel) -> float:
     """Mean of the sum of squared weights over a tile: variance of a resampled pixel over that of a source pixel.
 
-    Exact for shifts; for turning maps the mean over 16 x 16 positions. Neighbouring pixels are correlated after
-    resampling, so the scatter of single pixels says less than it seems.
+    Exact for shifts; for other maps the mean over 4096 pixels, right to 0.5 %. What it leaves out is the little that
+    clamping does to noise. Neighbouring pixels are correlated after resampling; see `noise_correlation`.
 
-    >>> round(noise_factor(Transform.of_shift(0.5, 0.0), (0, 64, 0, 64), "bilinear"), 6)
+    >>> noise_factor(Transform.of_shift(0.5, 0.0), (0, 64, 0, 64), "bilinear")
     0.5
     """
-    if kernel == "nearest":
-        return 1.0
-    squares = (kernels.kernel_table(half_width(kernel)).astype(np.float64) ** 2).sum(axis=1)
     top, bottom, left, right = tile
-    ys, xs = np.meshgrid(np.linspace(top, bottom - 1, 16), np.linspace(left, right - 1, 16), indexing="ij")
+    # Two irrational steps fill the tile evenly, and beat with no map.
+    turns = np.arange(1, POSITIONS + 1)[:, None] * np.array([0.7548776662466927, 0.5698402909980532]) % 1.0
     # Whole positions keep the phase of a shift exact.
-    seen = forward.inverse(np.column_stack([np.round(xs).ravel(), np.round(ys).ravel()]))
-    steps = np.round((seen - np.floor(seen)) * kernels.PHASES).astype(int)
-    return float(np.mean(squares[steps[:, 0]] * squares[steps[:, 1]]))
+    pixels = np.floor([left, top] + turns * [right - left, bottom - top])
+    seen = forward.inverse(pixels)
+    phases = np.round((seen - np.floor(seen)) * warp.GRAIN) / warp.GRAIN
+    # One phase for all, as shifts have, is looked up once.
+    if np.ptp(phases, axis=0).max() == 0.0:
+        phases = phases[:1]
+    squares = [(shapes.weights(kernel, phase) ** 2).sum(axis=1) for phase in phases.T]
+    return float(np.mean(squares[0] * squares[1]))
+
+
+def noise_correlation(forward: Transform, tile: tuple[int, int, int, int], kernel: Kernel) -> float:
+    """How much larger the noise of wide areas is than the scatter of single resampled pixels lets expect.
+
+    The R of Casertano et al. 2000 and Fruchter & Hook 2002: the standard deviation of a sum over many pixels is R times
+    the square root of their number times that of one pixel. 1 without resampling.
+
+    >>> round(noise_correlation(Transform.of_shift(0.5, 0.5), (0, 64, 0, 64), "bilinear"), 3)
+    2.0
+    """
+    return forward.scale / noise_factor(forward, tile, kernel) ** 0.5
