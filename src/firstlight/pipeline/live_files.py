@@ -60,9 +60,15 @@ def _preview(image: Image, path: Path, steps: str) -> None:
 
 
 def stacks_in(folder: Path) -> dict[Path, dict[str, Any]]:
-    """Running stacks that lie in a folder, by path: what their files say, without the pixels."""
+    """Running stacks that lie in a folder, by path: what their files say, without the pixels.
+
+    Half-written files that a crash has left (they are hidden, see `firstlight.io.atomic`) are removed.
+    """
     found = {}
     for path in sorted(folder.glob("*.fits")):
+        if path.name.startswith("."):
+            path.unlink(missing_ok=True)
+            continue
         provenance = read_provenance(path) or {}
         if "live" in provenance:
             found[path] = _known(path, provenance["live"])

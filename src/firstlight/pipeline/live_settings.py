@@ -21,7 +21,7 @@ class LiveSettings(Params):
     match: MatchStars = MatchStars()
     registration: Register = Register()
     select: Select = Select()
-    normalize: Normalize = Normalize()
+    normalize: Normalize = Normalize(mode="additive+scale")
     output: Output = Output()
     poll: Annotated[Seconds, Field(gt=0, le=60)] = 0.5
     """Time between two looks into the folder."""

@@ -103,6 +103,10 @@ class Sample:
     data: np.ndarray
     """float32 (channels, y, x), normalised; NaN where the frame has nothing."""
     saturated: np.ndarray
+    noise: np.ndarray
+    """Per channel: variance of the background times the weight."""
+    photons: np.ndarray
+    """Per channel: variance per unit of light times the weight."""
 
 
 @dataclass(eq=False)
@@ -150,6 +154,9 @@ class RunningStack:
         sample = self._sample(file, placed)
         if self.planes is None:
             self.held.append(sample)
+            self.noise, self.photons = (
+                np.mean([getattr(s, n) for s in self.held], axis=0) for n in ("noise", "photons")
+            )
             if len(self.held) >= FIRST:
                 self._begin()
             return 0.0
@@ -180,14 +187,13 @@ class RunningStack:
         data = np.where(seen, result.mean, np.float32(np.nan))
         # The model has its least value, that of the background, where no light stands above it.
         noise = np.array([float(v[s].min()) for v, s in zip(result.variance, seen)])
-        if self.noise is None:
-            self.noise = noise
-            smoothing = noise / np.maximum((factor * light.noise) ** 2, 1e-20)
-            electrons = light.frame.meta.gain
-            self.photons = factor * smoothing / electrons if electrons else np.zeros(len(noise))
+        before = np.maximum((factor * light.noise) ** 2, 1e-20)
+        electrons = light.frame.meta.gain
+        photons = factor * noise / before / electrons if electrons else np.zeros(len(noise))
         weight = 1.0
         if self.settings.normalize.weights == "noise":
-            weight = float(np.mean(self.noise) / max(float(np.mean(noise)), 1e-20))
+            # Of the frame as it was taken: what resampling smooths away it only hides.
+            weight = float(np.mean(ours.noise**2) / np.mean(before))
         meta = light.frame.meta
         offset = light.calibration.offset
         pedestal = 0.0 if offset is None else float(np.median(offset[:, ::16, ::16]))
@@ -200,7 +206,7 @@ class RunningStack:
             read_noise=meta.read_noise, n_combined=meta.n_combined, calibrated=frozenset(done), saturation=white,
         )  # fmt: skip
         entry = Entry(file, weight, float(factor.mean()), facts)
-        return Sample(entry, data, (result.flags & np.uint16(Flag.SATURATED)) != 0)
+        return Sample(entry, data, (result.flags & np.uint16(Flag.SATURATED)) != 0, weight * noise, weight * photons)
 
     def _begin(self) -> None:
         """The held frames, compared with one another, become the running mean."""

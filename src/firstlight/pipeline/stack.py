@@ -48,7 +48,7 @@ class StackSettings(Params):
     registration: Register = Register(method="none")
     stars: FindStars = FindStars(max_stars=600)
     match: MatchStars = MatchStars()
-    normalize: Normalize = Normalize()
+    normalize: Normalize = Normalize(mode="additive+scale")
     stack: Combine = Combine()
     threads: Annotated[int, Field(ge=0, le=1024)] = 0
     """Worker threads; 0: one per core."""
