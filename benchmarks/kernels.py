@@ -1,16 +1,24 @@
-"""Single kernels beside NumPy, SciPy and SEP: the same arrays, one thread, best of some repetitions."""
+"""Single kernels beside NumPy, SciPy and SEP: the same arrays, one thread, best of some repetitions.
+
+For each of ours also how far it is from what the machine can do at all. The bound is the slower of two: moving its
+bytes as fast as a plain copy moves them, and doing its floating-point operations as fast as a long polynomial does
+them in the first cache; both are measured in the same run. And how much faster two threads are than one.
+"""
 
 from __future__ import annotations
 
 import argparse
 import importlib
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
 import sep
 from scipy import ndimage
@@ -18,7 +26,7 @@ from scipy import ndimage
 import measure
 from firstlight.kernels.calibrate import correct, decode_uint16
 from firstlight.model.registration import Transform
-from firstlight.ops.align.resample import resample_tile
+from firstlight.ops.align.resample import resample_tile, source_window
 from firstlight.ops.stack.combine import Combine, FrameTerms, combine_cube
 from firstlight.simulate.night import Scene
 from firstlight.simulate.settings import Camera, preset
@@ -37,6 +45,12 @@ class Row:
     """Million pixels (times frames, where there are several) in a second."""
     times: float
     """Speed over that of the first row of the job."""
+    of_bound: float | None = None
+    """Share of the speed that the machine allows."""
+    bound: str = ""
+    """What that is made of."""
+    threads: float | None = None
+    """Speed of two threads over that of one."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +62,64 @@ class Job:
     ways: dict[str, Callable[[], Any]]
     agree: Callable[[Any, Any], bool]
     """Whether the result of another is that of the first, as far as it should be."""
+    cost: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """Of some ways: bytes that must move and floating-point operations, per pixel."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one core of the machine does."""
+
+    bytes_per_s: float
+    """Read and written by a copy of arrays much larger than the caches."""
+    operations_per_s: float
+    """float32, a multiplication with an addition counting as two."""
+
+    @classmethod
+    def measured(cls) -> Limits:
+        big = np.ones(48 << 20 >> 2, np.float32)
+        other = np.empty_like(big)
+        small = np.linspace(0, 1, 2048, dtype=np.float32)
+        times = 2000
+        _polynomials(small, 1)
+        copying, _ = seconds(lambda: np.copyto(other, big), 15)
+        working, _ = seconds(lambda: _polynomials(small, times), 15)
+        return cls(2 * big.nbytes / copying, 32 * times * small.size / working)
+
+    def bound(self, moved: float, operations: float) -> tuple[float, str]:
+        """Pixels in a second that cannot be surpassed, and why."""
+        by_bytes, by_work = self.bytes_per_s / moved, self.operations_per_s / max(operations, 1e-9)
+        why = f"{moved:g} B, {operations:g} operations per pixel: {'memory' if by_bytes < by_work else 'arithmetic'}"
+        return min(by_bytes, by_work), why
+
+
+@numba.njit(fastmath={"contract"}, error_model="numpy")
+def _polynomials(x: np.ndarray, times: int) -> float:
+    """Polynomials of degree 16, two chains a pixel."""
+    total = np.float32(0)
+    y = np.empty_like(x)
+    a, b = np.float32(0.3), np.float32(0.7)
+    for k in range(times):
+        for i in range(x.shape[0]):
+            p = q = x[i]
+            p = a + p * (b + p * (a + p * (b + p * (a + p * (b + p * (a + p * (b + p)))))))
+            q = b + q * (a + q * (b + q * (a + q * (b + q * (a + q * (b + q * (a - q)))))))
+            y[i] = p - q
+        total += y[k % x.shape[0]]
+    return total
+
+
+class Own:
+    """An array for each thread, made once: new memory costs as much as some kernels do."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self._shape, self._arrays = shape, dict[int, np.ndarray]()
+
+    def __call__(self) -> np.ndarray:
+        key = threading.get_ident()
+        if key not in self._arrays:
+            self._arrays[key] = np.zeros(self._shape, np.float32)
+        return self._arrays[key]
 
 
 def jobs(plane: np.ndarray) -> Iterator[Job]:
@@ -66,10 +138,10 @@ def calibration(rng: np.random.Generator) -> Job:
     stored = (numbers ^ np.uint16(0x8000)).view(np.int16).astype(">i2")
     dark = rng.normal(500, 2, shape).astype(np.float32)
     gain = (1.0 / rng.normal(1, 0.01, shape)).astype(np.float32)
-    out = np.empty(shape, np.float32)
+    own = Own(shape)
 
     def ours() -> np.ndarray:
-        raw = stored.view(np.uint16)
+        raw, out = stored.view(np.uint16), own()
         # In bands that stay in the cache, as the pipeline does it.
         for y in range(0, shape[0], 32):
             band = slice(y, y + 32)
@@ -84,7 +156,8 @@ def calibration(rng: np.random.Generator) -> Job:
         data *= gain
         return data
 
-    return Job("calibrate", numbers.size, {"firstlight": ours, "numpy": numpy}, close(1e-5))
+    ways = {"firstlight": ours, "numpy": numpy}
+    return Job("calibrate", numbers.size, ways, close(1e-5), {"firstlight": (14.0, 3.0)})
 
 
 def resampling(plane: np.ndarray) -> Iterator[Job]:
@@ -97,17 +170,27 @@ def resampling(plane: np.ndarray) -> Iterator[Job]:
         "resample, 0.2 degrees": Transform(turned),
         "resample, 30 degrees": Transform(rotated),
     }
+    # Per pass and pair of samples: 2 fused operations with fixed weights, 4 with linear, 11 with polynomials; 11 to clamp.
+    # Any map: 8 lanes of 6 rows fused, their weights, the fold, the lowest of 16, 24 for the position.
+    operations = {
+        "resample by a shift": (2 * (12 + 11), 2 * 4),
+        "resample, 0.2 degrees": (24 + 66 + 2 * 11, 8 + 22),
+        "resample, 30 degrees": (96 + 32 + 15 + 14 + 24, 32 + 32 + 15 + 24),
+    }
+    own = Own(plane.shape)
     for name, forward in cases.items():
         inverse = forward.inverse.matrix
         matrix, offset = inverse[:2, :2][::-1, ::-1], inverse[:2, 2][::-1]
 
         def ours(kernel: str, forward: Transform = forward) -> np.ndarray:
-            out = np.empty_like(plane)
+            out = own()
             for top in range(0, plane.shape[0], 64):
-                # All rows are offered; the kernel is given those it needs.
                 bottom = min(top + 64, plane.shape[0])
-                low, high = rows_seen(forward, top, bottom, plane.shape)
-                resample_tile(plane[low:high], low, plane.shape, forward, out[top:bottom], top, 0, kernel=kernel)
+                low, high, _, _ = source_window(forward, (top, bottom, 0, plane.shape[1]), plane.shape, 3)
+                resample_tile(
+                    plane[low:high], low, plane.shape, forward, out[top:bottom], top, 0, kernel=kernel, clamp=20.0,
+                    photons=1.0,
+                )  # fmt: skip
             return out
 
         def scipy(order: int, matrix: np.ndarray = matrix, offset: np.ndarray = offset) -> np.ndarray:
@@ -119,14 +202,9 @@ def resampling(plane: np.ndarray) -> Iterator[Job]:
             "scipy, cubic spline": lambda scipy=scipy: scipy(3),
             "scipy, bilinear": lambda scipy=scipy: scipy(1),
         }
-        yield Job(name, plane.size, ways, alike)
-
-
-def rows_seen(forward: Transform, top: int, bottom: int, shape: tuple[int, int]) -> tuple[int, int]:
-    corners = np.array([[x, y] for x in (0, shape[1] - 1) for y in (top, bottom - 1)], float)
-    rows = forward.inverse(corners)[:, 1]
-    low = int(np.clip(np.floor(rows.min()) - 4, 0, shape[0] - 1))
-    return low, int(np.clip(np.ceil(rows.max()) + 5, low + 1, shape[0]))
+        kernels = ("firstlight, lanczos3", "firstlight, bilinear")
+        cost = {who: (8.0, float(work)) for who, work in zip(kernels, operations[name])}
+        yield Job(name, plane.size, ways, alike, cost)
 
 
 def combination(rng: np.random.Generator) -> Iterator[Job]:
@@ -230,13 +308,29 @@ def seconds(work: Callable[[], Any], repetitions: int) -> tuple[float, Any]:
     return min(spent), result
 
 
+def scaling(work: Callable[[], Any], repetitions: int) -> float:
+    """Speed of two threads over that of one, by the clock: best of some repetitions of each."""
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda _: work(), range(4)))
+        one, two = [], []
+        for _ in range(repetitions):
+            for spent, n in ((one, 1), (two, 2)):
+                start = time.perf_counter()
+                for future in [pool.submit(work) for _ in range(n)]:
+                    future.result()
+                spent.append(time.perf_counter() - start)
+    return 2.0 * min(one) / min(two)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--only", default="", help="only jobs with this in their name")
     arguments = parser.parse_args()
     rows: list[Row] = []
-    print("| job | who | Mpx/s | times |\n|---|---|---|---|")
+    limits = Limits.measured()
+    print(f"one core: copy {limits.bytes_per_s / 1e9:.1f} GB/s, {limits.operations_per_s / 1e9:.0f} operations/ns\n")
+    print("| job | who | Mpx/s | times | share of the bound | two threads |\n|---|---|---|---|---|---|")
     for job in jobs(frame()):
         if arguments.only not in job.name:
             continue
@@ -249,11 +343,19 @@ def main() -> None:
                 raise SystemExit(
                     f"{job.name}: {who} does not agree with {next(iter(job.ways))}; the times mean nothing"
                 )
-            rows.append(Row(job.name, who, job.pixels / spent / 1e6, first / spent))
-            print(f"| {job.name} | {who} | {rows[-1].mpx_per_s:.1f} | {rows[-1].times:.3f} |", flush=True)
+            row = Row(job.name, who, job.pixels / spent / 1e6, first / spent)
+            if who in job.cost:
+                most, why = limits.bound(*job.cost[who])
+                row = replace(row, of_bound=row.mpx_per_s * 1e6 / most, bound=why)
+            if who.startswith("firstlight"):
+                row = replace(row, threads=scaling(work, arguments.repetitions))
+            rows.append(row)
+            share = f"{100 * row.of_bound:.0f} % ({row.bound})" if row.of_bound else ""
+            threads = f"{row.threads:.2f}" if row.threads else ""
+            print(f"| {job.name} | {who} | {row.mpx_per_s:.1f} | {row.times:.3f} | {share} | {threads} |", flush=True)
     if not arguments.only:
         RESULTS.mkdir(exist_ok=True)
-        report = {"machine": measure.machine(), "rows": [asdict(row) for row in rows]}
+        report = {"machine": measure.machine(), "limits": asdict(limits), "rows": [asdict(row) for row in rows]}
         (RESULTS / "kernels.json").write_text(json.dumps(report, indent=1) + "\n")
 
 
