@@ -170,8 +170,9 @@ def resampling(plane: np.ndarray) -> Iterator[Job]:
         "resample, 0.2 degrees": Transform(turned),
         "resample, 30 degrees": Transform(rotated),
     }
-    # Per pass and pair of samples: 2 fused operations with fixed weights, 4 with linear, 11 with polynomials; 11 to clamp.
-    # Any map: 8 lanes of 6 rows fused, their weights, the fold, the lowest of 16, 24 for the position.
+    # Per pass and pair of samples: 2 fused operations with fixed weights, 4 with linear, 11 with polynomials; 11 to
+    # clamp. Any
+    # map: 8 lanes of 6 rows fused, their weights, the fold, the lowest of 16, 24 for the position.
     operations = {
         "resample by a shift": (2 * (12 + 11), 2 * 4),
         "resample, 0.2 degrees": (24 + 66 + 2 * 11, 8 + 22),
