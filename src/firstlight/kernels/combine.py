@@ -195,6 +195,48 @@ def _average(
         hits[n] += rejected
 
 
+@fast_kernel
+def _weigh_by_light(tile, count, centre, bottom, top, weight, noise, photons, level, signal, added):
+    """Add up the kept samples again, each weight times ``noise / (noise + photons * signal)``: inverse variances.
+
+    The signal of a pixel is the mean of its frames, the same for all of them. Weights that follow each sample's own
+    light would favour those that came out faint; with inverse variances the error of this mean moves all weights
+    together and, to first order, the result not at all.
+    """
+    total, sums, squares, variance, shot = added[TOTAL], added[SUM], added[SQUARES], added[NOISE_SUM], added[PHOTON_SUM]
+    for p in range(count):
+        mean = centre[p] + sums[p] / total[p] if total[p] > 0 else level
+        signal[p] = max(mean - level, np.float32(0.0))
+        total[p] = 0.0
+        sums[p] = 0.0
+        squares[p] = 0.0
+        variance[p] = 0.0
+        shot[p] = 0.0
+    for n in range(tile.shape[0]):
+        a = noise[n]
+        b = photons[n]
+        line = tile[n]
+        for p in range(count):
+            stays = (line[p] >= bottom[p]) & (line[p] <= top[p])
+            w = weight[n] * a / (a + b * signal[p]) if stays else np.float32(0.0)
+            d = line[p] - centre[p] if stays else np.float32(0.0)
+            total[p] += w
+            sums[p] += w * d
+            squares[p] += w * d * d
+            variance[p] += w * w * a
+            shot[p] += w * w * b
+
+
+@fast_kernel
+def _tell(tile, count, bottom, top, at, verdict):
+    """Verdicts on the samples of a tile."""
+    for n in range(tile.shape[0]):
+        line = tile[n]
+        row = verdict[n]
+        for p in range(count):
+            row[at + p] = np.uint8(line[p] < bottom[p]) | (np.uint8(line[p] > top[p]) << 1)
+
+
 @kernel
 def store(
     added, counts, count, at, centre, exact, level, from_scatter, mean, variance, kept, rejected_low, rejected_high
@@ -225,8 +267,8 @@ def store(
 @kernel
 def combine(
     cube, first, last, pairs, method, low, high, critical, gain, zero, weight, noise, photons, level,
-    model_noise, model_photons, model_level, stretch, bend, sway, slope, curve, from_scatter,
-    mean, variance, kept, rejected_low, rejected_high, hits,
+    model_noise, model_photons, model_level, stretch, bend, sway, slope, curve, from_scatter, by_light,
+    mean, variance, kept, rejected_low, rejected_high, hits, verdict, at,
 ):  # fmt: skip
     """Combine the frames of ``cube`` (n, pixels) pixel by pixel, pixels ``first`` to ``last``: m of them.
 
@@ -236,14 +278,16 @@ def combine(
     generalized ESD for each number of samples. ``noise`` is the variance of each frame's background and ``photons``
     the variance added per unit of signal above ``level``, both after the gain; they give the variance of the mean,
     ``sum(w^2 (noise + photons * signal)) / sum(w)^2``; with ``from_scatter`` that is taken from the scatter of the kept
-    samples instead. ``model_noise``, ``model_photons`` and ``model_level`` are the noise model of the limits.
+    samples instead. With ``by_light`` the weights, those of the background, fall with the photon noise of the pixel's
+    light. ``model_noise``, ``model_photons`` and ``model_level`` are the noise model of the limits.
 
     A sample beyond the limits stays if its frame explains it: its noise is ``stretch`` (n,) times that of all, its
     seeing adds up to ``bend * curve``, or ``sway * slope`` covers it where the image is steep; ``bend`` and ``sway``
     belong to frames (n,), ``slope`` and ``curve`` to pixels (m,).
 
     Writes ``mean`` (NaN where nothing was measured), ``variance``, ``kept`` and the two rejection counts, all (m,),
-    and adds to ``hits`` (n,) the number of samples rejected in each frame.
+    and adds to ``hits`` (n,) the number of samples rejected in each frame. ``verdict`` (n, ...) uint8 is told, from
+    column ``at`` on, of each sample whether it was too low (1) or too high (2), unless its rows are empty.
     """
     n_frames = cube.shape[0]
     tile = np.empty((n_frames, TILE), np.float32)
@@ -255,6 +299,7 @@ def combine(
     limits = np.empty((5, TILE), np.float32)
     added = np.empty((5, TILE), np.float32)
     counts = np.empty((3, TILE), np.int32)
+    signal = np.empty(TILE, np.float32)
     unequal = False
     for n in range(n_frames):
         unequal |= stretch[n] != 1
@@ -293,6 +338,13 @@ def combine(
             added[TOTAL], added[SUM], added[SQUARES], added[NOISE_SUM], added[PHOTON_SUM],
             counts[KEPT], counts[LOW], counts[HIGH], hits,
         )  # fmt: skip
+        if by_light and method != MEDIAN:
+            _weigh_by_light(
+                tile, count, centre, limits[BOTTOM], limits[TOP], weight, noise, photons, np.float32(level), signal,
+                added,
+            )  # fmt: skip
+        if verdict.shape[1] > 0 and method not in (MEAN, MEDIAN):
+            _tell(tile, count, limits[BOTTOM], limits[TOP], at + start - first, verdict)
         store(
             added, counts, count, start - first, centre, method == MEDIAN, np.float32(level), from_scatter,
             mean, variance, kept, rejected_low, rejected_high,

@@ -73,6 +73,11 @@ def contributions_of(
     ), notes  # fmt: skip
 
 
+def weighs_by_light(placed: Sequence[Placed], rule: Normalize) -> bool:
+    """Whether weights should be those of each pixel: bright stars may prefer other frames than the sky does."""
+    return rule.weights == "noise" and _differ(placed)
+
+
 def _brightness(placed: Placed) -> float:
     return placed.flux_ratio / placed.registration.transform.scale**2
 

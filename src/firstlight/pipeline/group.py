@@ -19,7 +19,7 @@ from firstlight.model.stars import Quality
 from firstlight.ops.align.grid import plan_grid
 from firstlight.ops.inspect.stars import find_stars
 from firstlight.pipeline.compare import compare_noise
-from firstlight.pipeline.contribute import base_frame, contributions_of
+from firstlight.pipeline.contribute import base_frame, contributions_of, weighs_by_light
 from firstlight.pipeline.drizzle import Drizzler
 from firstlight.pipeline.executors import ordered
 from firstlight.pipeline.hotpixels import with_defects_of_lights
@@ -229,6 +229,7 @@ def plan_engine(prepared: Prepared, settings: Settings) -> tuple[Engine, list[st
         registration.kernel,
         registration.clamp if registration.clamp < 1000 else 0.0,
         colours,
+        weighs_by_light(placed, settings.normalize),
     )
     return engine, notes
 

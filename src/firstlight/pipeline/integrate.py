@@ -98,6 +98,8 @@ class Engine:
     """In sigma of each frame's noise; 0 switches it off."""
     colours: Colours | None = None
     """How a CFA mosaic becomes colour planes; None for data that are planes already."""
+    by_light: bool = False
+    """Weights fall, pixel by pixel, with the photon noise of the light: worth it where exposures or gains differ."""
 
     @property
     def channels(self) -> int:
@@ -165,10 +167,14 @@ class Engine:
     ) -> tuple[np.ndarray, np.ndarray]:
         top, bottom, left, right = tile
         n = len(self.contributions)
-        # Rejection must know how steep the image is: one pixel more all round, where there is one.
-        around = tile
-        if self.combine.guards(n):
-            around = (max(top - 1, 0), min(bottom + 1, self.size[0]), max(left - 1, 0), min(right + 1, self.size[1]))
+        # Rejection looks at neighbours: how steep the image is, and where trails go.
+        rim = self.combine.margin(n)
+        around = (
+            max(top - rim, 0),
+            min(bottom + rim, self.size[0]),
+            max(left - rim, 0),
+            min(right + rim, self.size[1]),
+        )
         inner = np.s_[top - around[0] : bottom - around[0], left - around[2] : right - around[2]]
         size = (around[1] - around[0], around[3] - around[2])
         cube = np.full((self.channels, n, *size), np.nan, np.float32)
@@ -219,7 +225,7 @@ class Engine:
             gain, zero, [c.weight for c in self.contributions], factor * (gain * noise) ** 2, factor * photons
         )]  # fmt: skip
         seeing = np.array([c.fwhm for c in self.contributions])
-        return FrameTerms(*as32, level=float(self.level[channel]), seeing=seeing)
+        return FrameTerms(*as32, level=float(self.level[channel]), seeing=seeing, by_light=self.by_light)
 
     def _place(
         self,

@@ -71,7 +71,8 @@ class Normalize(Params):
     tile: Annotated[Px, Field(ge=64, le=4096)] = 256
     """``local``: side of the tiles in which the sky is compared; finer gradients stay."""
     weights: Weighing = "noise"
-    """``noise``: inverse variance of the background after scaling. ``psf``: inverse variance of a star's flux, noise
+    """``noise``: inverse variance of the background after scaling; where exposures or gains differ, on stars that of
+    their light too. ``psf``: inverse variance of a star's flux, noise
     and FWHM. ``snr``: squared SNR of the same stars. ``fwhm``: 1/FWHM squared. ``wfwhm``: by FWHM and number of stars.
     ``stars``: by the number of stars. ``exposure``, ``equal``. ``header``: the keyword WEIGHT of each light. ``csv``:
     a table. ``formula``: worked out from the numbers of frames.csv."""

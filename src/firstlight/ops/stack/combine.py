@@ -3,117 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
-from pydantic import Field
 
 from firstlight.errors import InputError
 from firstlight.kernels import combine as kernels
 from firstlight.kernels import reject, weigh
 from firstlight.kernels.network import median_network, sorting_network
-from firstlight.ops.registry import Params
 from firstlight.ops.stack.factors import critical_deviates, extreme_factors, median_factors
+from firstlight.ops.stack.grow import GROWN, Verdict, wider
 from firstlight.ops.stack.guard import BEND, SWAY, SWAY_UNSEEN, Guard, guard_stars
+from firstlight.ops.stack.rules import RULES, Combine
 
-Method = Literal[
-    "auto", "mean", "median", "weighted-median", "sum", "min", "max", "chi2", "minmax", "percentile", "sigma", "mad",
-    "winsorized", "linear", "esd", "averaged", "noise", "adaptive",
-]  # fmt: skip
-
-
-class _Rule(NamedTuple):
-    kernel: int
-    low: float = 0.0
-    high: float = 0.0
-
-
-_RULES = {
-    "mean": _Rule(reject.MEAN),
-    "sum": _Rule(reject.MEAN),
-    "min": _Rule(reject.MEAN),
-    "max": _Rule(reject.MEAN),
-    "chi2": _Rule(reject.MEAN),
-    "median": _Rule(reject.MEDIAN),
-    "weighted-median": _Rule(reject.MEAN),
-    "minmax": _Rule(reject.MINMAX, 1.0, 1.0),
-    "percentile": _Rule(reject.PERCENTILE, 0.2, 0.1),
-    "sigma": _Rule(reject.SIGMA, 3.0, 3.0),
-    "mad": _Rule(reject.MAD, 3.0, 3.0),
-    "winsorized": _Rule(reject.WINSORIZED, 3.0, 3.0),
-    "linear": _Rule(reject.LINEAR, 5.0, 5.0),
-    "esd": _Rule(reject.ESD),
-    "averaged": _Rule(reject.NOISE, 3.0, 3.0),
-    "noise": _Rule(reject.NOISE, 3.0, 3.0),
-    "adaptive": _Rule(reject.MEAN, 4.0, 4.0),
-}
-"""Method of the kernels and usual limits of each method."""
 _BLIND = ("noise", "averaged", "percentile", "adaptive")
 """Methods whose limits do not grow with the scatter of the samples."""
-SMALL = 15
-"""With fewer frames a known noise says more than their scatter."""
 NOISIER = 1.1
 """A frame noisier than all together by more than this factor is judged by its own noise."""
-
-
-class Combine(Params):
-    """How samples are rejected and combined."""
-
-    method: Method = "auto"
-    """Rejection and combination. ``mean``, ``median``, ``weighted-median``, ``sum``, ``min``, ``max`` reject nothing;
-    ``chi2``: root of the mean square of the signal in sigma, to find faint things. ``minmax``: drop the extremes.
-    ``percentile``: limits are fractions of the median. ``sigma``: clip about the median; ``mad``: with the median
-    absolute deviation as scale; ``winsorized``: with a scale that outliers cannot inflate; ``linear``: distance from a
-    line through the sorted samples; ``esd``: generalized extreme Studentized deviate; ``averaged``: noise as the root
-    of the level, its size measured on whole rows; ``noise``: the noise model of the camera; ``adaptive``: weights that
-    fall with the distance. ``auto``: winsorized; below 15 frames ``noise`` where gain and noise are known; median for
-    3 (and 4 without noise model), mean below."""
-    low: Annotated[float, Field(ge=0, le=100)] = 0.0
-    """Samples this many sigma below the middle are rejected (``minmax``: how many are dropped, ``percentile``: a
-    fraction, ``linear``: mean distances). 0: the method's own limit, 3 for sigma."""
-    high: Annotated[float, Field(ge=0, le=100)] = 0.0
-    """The same above the middle."""
-    outliers: Annotated[float, Field(gt=0, le=0.5)] = 0.3
-    """``esd``: the largest share of outliers."""
-    significance: Annotated[float, Field(gt=0, lt=1)] = 0.05
-    """``esd``: chance of finding an outlier among good samples."""
-    guard: Annotated[float, Field(ge=0, le=10)] = 1.0
-    """Limits are wider on stars by what seeing and registration explain, times this; 0: not at all."""
-
-    def resolved(self, n: int, *, noise_known: bool = False) -> Combine:
-        """The same with ``auto`` and the limits replaced by what they mean for ``n`` frames.
-
-        >>> Combine().resolved(20).method, Combine().resolved(4).method, Combine().resolved(2).method
-        ('winsorized', 'median', 'mean')
-        >>> Combine().resolved(8, noise_known=True).words
-        'noise:low=3,high=3'
-        """
-        method = self.method
-        if method == "auto":
-            if n < 3:
-                method = "mean"
-            elif n < SMALL and noise_known and n > reject.FEWEST:
-                method = "noise"
-            else:
-                method = "winsorized" if n >= 5 else "median"
-        rule = _RULES[method]
-        return self.model_copy(update={"method": method, "low": self.low or rule.low, "high": self.high or rule.high})
-
-    @property
-    def words(self) -> str:
-        """Method and its limits, as a record of the run keeps them."""
-        if self.method == "esd":
-            return f"esd:outliers={self.outliers:g},significance={self.significance:g}"
-        return f"{self.method}:low={self.low:g},high={self.high:g}" if self.low or self.high else self.method
-
-    @property
-    def rejects(self) -> bool:
-        """Whether the method has limits that samples can be beyond."""
-        return self.method in ("auto", "esd") or _RULES[self.method].low > 0
-
-    def guards(self, n: int) -> bool:
-        """Whether the limits for ``n`` frames ask how steep the image is."""
-        return self.rejects and self.guard > 0 and n > reject.FEWEST
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,6 +37,8 @@ class FrameTerms:
     """Background of the result."""
     seeing: np.ndarray | None = None
     """FWHM of the stars, px; None: the frames hold no stars (or no guard is wanted)."""
+    by_light: bool = False
+    """``weight`` is for the background: on stars it falls with the photon noise of each frame, where that is known."""
 
     @classmethod
     def equal(cls, n: int, noise: float = 0.0) -> FrameTerms:
@@ -178,7 +85,8 @@ def combine_cube(
     settings : Combine
     terms : FrameTerms
     inner : tuple of slices, optional
-        Rows and columns (y, x) to combine; those around only tell how steep the image is.
+        Rows and columns (y, x) to combine; those around tell how steep the image is and where trails go. The result
+        does not depend on how a stack is cut if there are ``settings.margin(n)`` of them, or all there are.
 
     Returns
     -------
@@ -215,11 +123,19 @@ def combine_cube(
     cube = np.ascontiguousarray(cube, dtype=np.float32)
     if inner is None:
         inner = np.s_[:, :] if cube.ndim == 3 else ()
-    guard = _guard(cube, settings, terms, inner)
-    flat, first, last, shape = _inner(cube, inner)
+    grows = cube.ndim == 3 and terms.seeing is not None and settings.grows(n)
+    outer, within = wider(inner, cube.shape[1:], settings.grow) if grows else (inner, inner)
+    guard = _guard(cube, settings, terms, outer)
+    flat, first, last, shape = _inner(cube, outer)
     if settings.method in ("min", "max", "chi2"):
         return _extreme(flat[:, first:last], settings.method, terms, shape)
-    planes = _combine(flat, first, last, shape[-1] if shape else 1, settings, terms, guard, variance_from_scatter)
+    verdict = Verdict.blank(n, shape) if grows else None
+    planes = _combine(
+        flat, first, last, shape[-1] if shape else 1, settings, terms, guard, variance_from_scatter, verdict
+    )
+    if verdict is not None:
+        planes = _grown(planes, flat[:, first:last], verdict, within, settings, terms, variance_from_scatter)
+        shape = tuple(part.stop - part.start for part in within)
     mean, variance, *rest, hits = planes
     if settings.method in ("median", "weighted-median"):
         variance *= median_factors(n)[rest[0]] ** 2
@@ -265,23 +181,22 @@ def _inner(cube: np.ndarray, inner: tuple[slice, ...]) -> tuple[np.ndarray, int,
 
 def _combine(
     flat: np.ndarray, first: int, last: int, width: int, settings: Combine, terms: FrameTerms, guard: Guard | None,
-    variance_from_scatter: bool,
+    variance_from_scatter: bool, verdict: Verdict | None,
 ) -> tuple[np.ndarray, ...]:  # fmt: skip
     """Run the kernel over pixels first to last; with ``averaged`` row by row."""
     n, size = len(flat), last - first
     planes = (*(np.empty(size, np.float32) for _ in range(2)), *(np.empty(size, np.int32) for _ in range(3)))
     hits = np.zeros(n, np.int64)
-    rule = _RULES[settings.method].kernel
+    rule = RULES[settings.method].kernel
     if rule == reject.MEAN:
-        pairs = np.empty((0, 2), np.int32)
+        pairs = sorting_network(1)
     elif rule == reject.MEDIAN and np.isfinite(flat[:, first:last]).all():
         pairs = median_network(n)
     else:
         pairs = sorting_network(n)
-    critical = np.zeros(n + 1, np.float32)
-    low, high = settings.low, settings.high
-    if settings.method == "esd":
-        critical, low = critical_deviates(n, settings.significance), settings.outliers
+    # Read-only as the networks are: an array that could be written is another type, and the kernel would be compiled again.
+    critical = critical_deviates(n, settings.significance if settings.method == "esd" else 0.5)
+    low, high = settings.outliers if settings.method == "esd" else settings.low, settings.high
     guard = guard or Guard.none(n, size)
     mean_noise = float(np.mean(terms.noise))
     stretch = np.sqrt(terms.noise / np.float32(mean_noise)) if mean_noise > 0 else np.ones(n, np.float32)
@@ -296,6 +211,8 @@ def _combine(
         limits = tuple(np.maximum(limits, np.float32(2.0)))
         weigh.adaptive(flat, first, last, *limits, *own, *model, *tolerances, variance_from_scatter, *planes, hits)
         return (*planes, hits)
+    by_light = terms.by_light and terms.noise_known
+    told = verdict.samples if verdict else np.empty((n, 0), np.uint8)
     # Rows differ in nothing but the noise model of the averaged clip.
     step = width if settings.method == "averaged" else size
     for start in range(first, last, max(step, 1)):
@@ -304,12 +221,35 @@ def _combine(
             model = _row_noise(flat[:, start : start + step], terms)
         kernels.combine(
             flat, start, start + step, pairs, rule, *limits, critical, *own, *model,
-            stretch, guard.bend, guard.sway, guard.slope[part], guard.curve[part], variance_from_scatter,
-            *(plane[part] for plane in planes), hits,
+            stretch, guard.bend, guard.sway, guard.slope[part], guard.curve[part], variance_from_scatter, by_light,
+            *(plane[part] for plane in planes), hits, told, start - first,
         )  # fmt: skip
     if settings.method == "weighted-median":
         weigh.weighted_median(flat, first, last, sorting_network(n), *own[:3], planes[0])
     return (*planes, hits)
+
+
+def _grown(
+    planes: tuple[np.ndarray, ...], flat: np.ndarray, verdict: Verdict, within: tuple[slice, slice], settings: Combine,
+    terms: FrameTerms, variance_from_scatter: bool,
+) -> tuple[np.ndarray, ...]:  # fmt: skip
+    """Planes without the samples beside trails, of the pixels ``within`` only."""
+    pixels, hits = verdict.grow(settings.grow, within)
+    samples = flat[:, pixels]
+    told = verdict.of(pixels)
+    told[~np.isfinite(samples)] = 0
+    samples[told != 0] = np.nan
+    enough = np.isfinite(samples).sum(axis=0) >= reject.FEWEST
+    pixels, samples, told = pixels[enough], samples[:, enough], told[:, enough]
+    if pixels.size:
+        plain = Combine(method="mean", guard=0)
+        again = _combine(samples, 0, len(pixels), len(pixels), plain, terms, None, variance_from_scatter, None)
+        for plane, values in zip(planes[:3], again):
+            plane[pixels] = values
+        more = told == GROWN
+        planes[4][pixels] += more.sum(axis=0, dtype=np.int32)
+        hits += more[:, verdict.inside(pixels, within)].sum(axis=1)
+    return (*(plane.reshape(verdict.shape)[within].reshape(-1) for plane in planes[:5]), hits)
 
 
 def _row_noise(row: np.ndarray, terms: FrameTerms) -> tuple[np.float32, ...]:
