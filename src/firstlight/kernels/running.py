@@ -6,6 +6,8 @@ import numpy as np
 
 from firstlight.kernels.jit import kernel
 
+QUIET = 2.0
+"""Sigma: what noise alone explains so well needs no look at the neighbours (19 pixels of 20)."""
 PATIENCE = 7
 """Samples a pixel may reject before it is doubted."""
 REACH = 2
@@ -39,6 +41,11 @@ def deviations(sample, mean, scatter, weight, count, own, noise, photons, level,
                 continue
             one = _expected(scatter[y, x], count[y, x], mean[y, x], noise, photons, level, trust)
             settled = one / weight[y, x]
+            spread = one / own + settled
+            off = (value - mean[y, x]) / np.sqrt(spread)
+            if abs(off) <= QUIET:
+                out[y, x] = off
+                continue
             low = mean[y, x]
             high = low
             for j in range(max(y - 1, 0), min(y + 2, height)):
@@ -48,7 +55,7 @@ def deviations(sample, mean, scatter, weight, count, own, noise, photons, level,
                         high = max(high, mean[j, i])
             # Nine values of noise alone span four sigma.
             slope = steep * max(high - low - np.float32(4.0) * np.sqrt(settled), np.float32(0.0))
-            out[y, x] = (value - mean[y, x]) / np.sqrt(one / own + settled + slope * slope)
+            out[y, x] = (value - mean[y, x]) / np.sqrt(spread + slope * slope)
 
 
 @kernel
