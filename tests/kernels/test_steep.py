@@ -43,7 +43,7 @@ def test_steps_and_curvature():
     p = plane.astype(float)
     centre = p[1:-1, 1:-1]
     steps = np.array([p[:-2, 1:-1], p[2:, 1:-1], p[1:-1, :-2], p[1:-1, 2:]]) - centre
-    unit = 9 * (4 + 0.5 * np.maximum(centre - 20, 0))
+    unit = 16 * (4 + 0.5 * np.maximum(centre - 20, 0))
     expected = np.sqrt(np.maximum(np.max(abs(steps), axis=0) ** 2 - 2 * unit, 0))
     np.testing.assert_allclose(slope[1:-1, 1:-1], expected, rtol=1e-4, atol=1e-3)
     bend = steps.sum(axis=0)

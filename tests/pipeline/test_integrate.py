@@ -1,6 +1,7 @@
 """The streaming engine against whole-frame arithmetic, and its promises: no-data, determinism, bounded memory."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -101,6 +102,29 @@ def test_bytes_do_not_depend_on_threads_or_memory(colours):
         for name in ("mean", "variance", "flags", "coverage", "rejected_low", "rejected_high"):
             np.testing.assert_array_equal(getattr(results[0], name), getattr(other, name), err_msg=name)
         np.testing.assert_array_equal(results[0].rejected_fraction, other.rejected_fraction)
+
+
+@pytest.mark.parametrize("degrees", [0.0, 40.0])
+def test_guard_and_growth_do_not_depend_on_the_tiles(degrees):
+    """Both look at neighbours: pixels at the edges of tiles must see them too."""
+    moves = [
+        turned(degrees if i == 2 else 0.2 * i, 3 * i - (60 if degrees and i == 2 else 0), 1.5 * i) for i in range(8)
+    ]
+    frames = [frame_through(move, i) for i, move in enumerate(moves)]
+    yy, xx = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    frames[1].source.pixels[0] += (300 * np.exp(-((yy - 0.7 * xx - 5) ** 2) / 4)).astype(np.uint16)
+    parts = [
+        replace(contribution(frame, move, weight=1 + 0.1 * i), fwhm=3.5 + 0.1 * i)
+        for i, (frame, move) in enumerate(zip(frames, moves))
+    ]
+    results = []
+    for threads, budget in ((1, 10**9), (3, 150_000)):
+        with ThreadPoolExecutor(threads) as pool:
+            results.append(engine(parts, "winsorized").run(pool, threads, budget))
+    one, other = results
+    for name in ("mean", "variance", "flags", "coverage", "rejected_low", "rejected_high", "rejected_fraction"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
+    assert one.rejected_fraction[1] > 3 * np.median(one.rejected_fraction)
 
 
 def test_edges_are_no_data_never_zero_fill(executor):

@@ -143,9 +143,10 @@ def _settle(tile, count, limits, stretch, bend, sway, slope, curve):
 @fast_kernel
 def _average(
     tile, count, centre, bottom, top, weight, noise, photons,
-    total, sums, squares, variance, shot, kept, low, high, hits,
+    total, sums, squares, variance, shot, kept, low, high, hits, struck,
 ):  # fmt: skip
-    """Weighted sums over the kept samples; ``hits`` counts the rejected samples of each frame."""
+    """Weighted sums over the kept samples; ``hits`` counts the rejected samples of each frame, ``struck`` tells of each
+    whether it may have some in this tile."""
     for p in range(TILE):
         total[p] = 0.0
         sums[p] = 0.0
@@ -163,6 +164,7 @@ def _average(
         outside = 0
         for p in range(count):
             outside += not ((line[p] >= bottom[p]) & (line[p] <= top[p]))
+        struck[n] = outside > 0
         if outside == 0:
             # Most rows of most tiles: every sample stays. Each pixel adds in the order of the frames all the same, so
             # that its bytes do not depend on its neighbours in the tile.
@@ -228,9 +230,11 @@ def _weigh_by_light(tile, count, centre, bottom, top, weight, noise, photons, le
 
 
 @fast_kernel
-def _tell(tile, count, bottom, top, at, verdict):
+def _tell(tile, count, bottom, top, struck, at, verdict):
     """Verdicts on the samples of a tile."""
     for n in range(tile.shape[0]):
+        if not struck[n]:
+            continue
         line = tile[n]
         row = verdict[n]
         for p in range(count):
@@ -287,7 +291,8 @@ def combine(
 
     Writes ``mean`` (NaN where nothing was measured), ``variance``, ``kept`` and the two rejection counts, all (m,),
     and adds to ``hits`` (n,) the number of samples rejected in each frame. ``verdict`` (n, ...) uint8 is told, from
-    column ``at`` on, of each sample whether it was too low (1) or too high (2), unless its rows are empty.
+    column ``at`` on, of each sample whether it was too low (1) or too high (2), unless its rows are empty; it begins as
+    zeros.
     """
     n_frames = cube.shape[0]
     tile = np.empty((n_frames, TILE), np.float32)
@@ -300,9 +305,12 @@ def combine(
     added = np.empty((5, TILE), np.float32)
     counts = np.empty((3, TILE), np.int32)
     signal = np.empty(TILE, np.float32)
+    struck = np.empty(n_frames, np.bool_)
     unequal = False
+    tolerant = False
     for n in range(n_frames):
         unequal |= stretch[n] != 1
+        tolerant |= (bend[n] != 0) | (sway[n] != 0)
     for start in range(first, last, TILE):
         count = min(TILE, last - start)
         steepness = slope[start - first : start - first + count]
@@ -329,14 +337,14 @@ def combine(
                 )  # fmt: skip
         if method not in (MEAN, MEDIAN):
             steep = unequal
-            for p in range(count):
+            for p in range(count if tolerant else 0):
                 steep |= (steepness[p] != 0) | (curvature[p] != 0)
             if steep:
                 _settle(tile, count, limits, stretch, bend, sway, steepness, curvature)
         _average(
             tile, count, centre, limits[BOTTOM], limits[TOP], weight, noise, photons,
             added[TOTAL], added[SUM], added[SQUARES], added[NOISE_SUM], added[PHOTON_SUM],
-            counts[KEPT], counts[LOW], counts[HIGH], hits,
+            counts[KEPT], counts[LOW], counts[HIGH], hits, struck,
         )  # fmt: skip
         if by_light and method != MEDIAN:
             _weigh_by_light(
@@ -344,7 +352,7 @@ def combine(
                 added,
             )  # fmt: skip
         if verdict.shape[1] > 0 and method not in (MEAN, MEDIAN):
-            _tell(tile, count, limits[BOTTOM], limits[TOP], at + start - first, verdict)
+            _tell(tile, count, limits[BOTTOM], limits[TOP], struck, at + start - first, verdict)
         store(
             added, counts, count, start - first, centre, method == MEDIAN, np.float32(level), from_scatter,
             mean, variance, kept, rejected_low, rejected_high,

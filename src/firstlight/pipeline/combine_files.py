@@ -11,11 +11,19 @@ import numpy as np
 
 from firstlight.kernels.calibrate import any_at_or_above
 from firstlight.kernels.carry import carry
-from firstlight.kernels.warp import mark_near, withdraw_near
 from firstlight.library.raw import adu_rows
 from firstlight.model.flags import Flag
 from firstlight.model.registration import Transform
-from firstlight.ops.align.resample import Kernel, half_width, noise_factor, resample_tile, source_window, turns_little
+from firstlight.ops.align.resample import (
+    Kernel,
+    half_width,
+    mark_near,
+    noise_factor,
+    resample_tile,
+    source_window,
+    turns_little,
+    withdraw_near,
+)
 from firstlight.ops.stack.combine import Combine, Combined, FrameTerms, combine_cube
 from firstlight.ops.stack.factors import median_factors
 from firstlight.pipeline.calibration import Calibration
@@ -164,7 +172,7 @@ class FileEngine:
         top, bottom, left, right = tile
         height, width = self.size
         # Where stars are guarded, the pixels around a tile tell how steep the image is.
-        rim = 1 if self.seeing is not None else 0
+        rim = self.combine.margin(len(self.parts)) if self.seeing is not None else 0
         wide = (max(top - rim, 0), min(bottom + rim, height), max(left - rim, 0), min(right + rim, width))
         inner = np.s_[top - wide[0] : bottom - wide[0], left - wide[2] : right - wide[2]]
         n, size = len(self.parts), (wide[1] - wide[0], wide[3] - wide[2])
@@ -312,10 +320,10 @@ class FileEngine:
             ys, xs = band.missing[channel]
             if len(ys):
                 withdraw_near(
-                    ys, xs, forward.matrix, tile[0], tile[2], np.float32(part.gain[channel]),
+                    ys, xs, forward, tile[0], tile[2], np.float32(part.gain[channel]),
                     np.float32(part.zero[channel]), np.float32(part.weight),
                     out[channel], spare[0, channel], spare[1, channel],
                 )  # fmt: skip
             ys, xs = band.saturated[channel]
             if len(ys):
-                mark_near(ys, xs, forward.matrix, tile[0], tile[2], np.uint16(Flag.SATURATED), flags[channel])
+                mark_near(ys, xs, forward, tile[0], tile[2], np.uint16(Flag.SATURATED), flags[channel])

@@ -15,12 +15,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from firstlight.io.frame import Frame
-from firstlight.kernels import warp as kernels
 from firstlight.kernels.surface import add_lattice
 from firstlight.model.flags import Flag
 from firstlight.model.registration import Transform
 from firstlight.ops.align.grid import Grid
-from firstlight.ops.align.resample import Kernel, half_width, noise_factor, resample_tile, source_window, turns_little
+from firstlight.ops.align.resample import (
+    Kernel,
+    half_width,
+    mark_near,
+    noise_factor,
+    resample_tile,
+    source_window,
+    turns_little,
+    withdraw_near,
+)
 from firstlight.ops.stack.combine import Combine, FrameTerms, combine_cube
 from firstlight.pipeline.calibration import Calibration
 from firstlight.pipeline.local import SPACING
@@ -268,7 +276,7 @@ class Engine:
     ) -> None:  # fmt: skip
         """Withdraw samples near bad pixels and flag those near saturated ones."""
         contribution = self.contributions[i]
-        pixel = (self.colours.cell.then(forward) if self.colours else forward).matrix
+        pixel = self.colours.cell.then(forward) if self.colours else forward
         for channel in range(self.channels):
             gain = float(contribution.gain[channel])
             zero = contribution.zero(channel, self.level)
@@ -277,11 +285,11 @@ class Engine:
             if self.colours:
                 ys, xs = self.colours.of_channel(channel, ys, xs)
             if len(ys):
-                kernels.withdraw_near(
+                withdraw_near(
                     ys, xs, pixel, tile[0], tile[2],
                     np.float32(gain), np.float32(zero), np.float32(contribution.weight),
                     cube[channel, i], spare[0, channel], spare[1, channel],
                 )  # fmt: skip
             ys, xs = saturated[source]
             if len(ys):
-                kernels.mark_near(ys, xs, pixel, tile[0], tile[2], np.uint16(Flag.SATURATED), flags[channel])
+                mark_near(ys, xs, pixel, tile[0], tile[2], np.uint16(Flag.SATURATED), flags[channel])

@@ -194,8 +194,10 @@ def _combine(
         pairs = median_network(n)
     else:
         pairs = sorting_network(n)
-    # Read-only as the networks are: an array that could be written is another type, and the kernel would be compiled again.
-    critical = critical_deviates(n, settings.significance if settings.method == "esd" else 0.5)
+    # Read-only like the tables of the other methods: a writable array is another type, compiled for anew.
+    critical = np.frombuffer(bytes(4 * (n + 1)), np.float32)
+    if settings.method == "esd":
+        critical = critical_deviates(n, settings.significance)
     low, high = settings.outliers if settings.method == "esd" else settings.low, settings.high
     guard = guard or Guard.none(n, size)
     mean_noise = float(np.mean(terms.noise))

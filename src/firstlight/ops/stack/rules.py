@@ -1,0 +1,116 @@
+"""How samples are rejected and combined: the choices, and what each means for a number of frames."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import Field
+
+from firstlight.kernels import reject
+from firstlight.ops.registry import Params
+from firstlight.units import Px
+
+Method = Literal[
+    "auto", "mean", "median", "weighted-median", "sum", "min", "max", "chi2", "minmax", "percentile", "sigma", "mad",
+    "winsorized", "linear", "esd", "averaged", "noise", "adaptive",
+]  # fmt: skip
+
+
+class Rule(NamedTuple):
+    kernel: int
+    low: float = 0.0
+    high: float = 0.0
+
+
+RULES = {
+    "mean": Rule(reject.MEAN),
+    "sum": Rule(reject.MEAN),
+    "min": Rule(reject.MEAN),
+    "max": Rule(reject.MEAN),
+    "chi2": Rule(reject.MEAN),
+    "median": Rule(reject.MEDIAN),
+    "weighted-median": Rule(reject.MEAN),
+    "minmax": Rule(reject.MINMAX, 1.0, 1.0),
+    "percentile": Rule(reject.PERCENTILE, 0.2, 0.1),
+    "sigma": Rule(reject.SIGMA, 3.0, 3.0),
+    "mad": Rule(reject.MAD, 3.0, 3.0),
+    "winsorized": Rule(reject.WINSORIZED, 3.0, 3.0),
+    "linear": Rule(reject.LINEAR, 5.0, 5.0),
+    "esd": Rule(reject.ESD),
+    "averaged": Rule(reject.NOISE, 3.0, 3.0),
+    "noise": Rule(reject.NOISE, 3.0, 3.0),
+    "adaptive": Rule(reject.MEAN, 4.0, 4.0),
+}
+"""Method of the kernels and usual limits of each method."""
+SMALL = 15
+"""With fewer frames a known noise says more than their scatter."""
+
+
+class Combine(Params):
+    """How samples are rejected and combined."""
+
+    method: Method = "auto"
+    """Rejection and combination. ``mean``, ``median``, ``weighted-median``, ``sum``, ``min``, ``max`` reject nothing;
+    ``chi2``: root of the mean square of the signal in sigma, to find faint things. ``minmax``: drop the extremes.
+    ``percentile``: limits are fractions of the median. ``sigma``: clip about the median; ``mad``: with the median
+    absolute deviation as scale; ``winsorized``: with a scale that outliers cannot inflate; ``linear``: distance from a
+    line through the sorted samples; ``esd``: generalized extreme Studentized deviate; ``averaged``: noise as the root
+    of the level, its size measured on whole rows; ``noise``: the noise model of the camera; ``adaptive``: weights that
+    fall with the distance. ``auto``: winsorized; below 15 frames ``noise`` where gain and noise are known; median for
+    3 (and 4 without noise model), mean below."""
+    low: Annotated[float, Field(ge=0, le=100)] = 0.0
+    """Samples this many sigma below the middle are rejected (``minmax``: how many are dropped, ``percentile``: a
+    fraction, ``linear``: mean distances). 0: the method's own limit, 3 for sigma."""
+    high: Annotated[float, Field(ge=0, le=100)] = 0.0
+    """The same above the middle."""
+    outliers: Annotated[float, Field(gt=0, le=0.5)] = 0.3
+    """``esd``: the largest share of outliers."""
+    significance: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    """``esd``: chance of finding an outlier among good samples."""
+    guard: Annotated[float, Field(ge=0, le=10)] = 1.0
+    """Limits are wider on stars by what seeing and registration explain, times this; 0: not at all."""
+    grow: Annotated[Px, Field(ge=0, le=7)] = 2
+    """Pixels this near to a trail (to 2 * grow rejected samples of one frame, or more) are rejected too; 0: not."""
+
+    def resolved(self, n: int, *, noise_known: bool = False) -> Combine:
+        """The same with ``auto`` and the limits replaced by what they mean for ``n`` frames.
+
+        >>> Combine().resolved(20).method, Combine().resolved(4).method, Combine().resolved(2).method
+        ('winsorized', 'median', 'mean')
+        >>> Combine().resolved(8, noise_known=True).words
+        'noise:low=3,high=3'
+        """
+        method = self.method
+        if method == "auto":
+            if n < 3:
+                method = "mean"
+            elif n < SMALL and noise_known and n > reject.FEWEST:
+                method = "noise"
+            else:
+                method = "winsorized" if n >= 5 else "median"
+        rule = RULES[method]
+        return self.model_copy(update={"method": method, "low": self.low or rule.low, "high": self.high or rule.high})
+
+    @property
+    def words(self) -> str:
+        """Method and its limits, as a record of the run keeps them."""
+        if self.method == "esd":
+            return f"esd:outliers={self.outliers:g},significance={self.significance:g}"
+        return f"{self.method}:low={self.low:g},high={self.high:g}" if self.low or self.high else self.method
+
+    @property
+    def rejects(self) -> bool:
+        """Whether the method has limits that samples can be beyond."""
+        return self.method in ("auto", "esd") or RULES[self.method].low > 0
+
+    def grows(self, n: int) -> bool:
+        """Whether what is rejected of ``n`` frames is grown."""
+        return self.rejects and self.grow > 0 and n > reject.FEWEST and self.method not in ("adaptive", "minmax")
+
+    def margin(self, n: int) -> int:
+        """Pixels around a tile of ``n`` frames that its pixels depend on."""
+        return self.grow * self.grows(n) + self.guards(n)
+
+    def guards(self, n: int) -> bool:
+        """Whether the limits for ``n`` frames ask how steep the image is."""
+        return self.rejects and self.guard > 0 and n > reject.FEWEST
