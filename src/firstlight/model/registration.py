@@ -12,6 +12,7 @@ class Transform:
     """Projective map of pixel positions: frame (x, y) to reference (x, y), 0-based.
 
     ``matrix`` is 3 x 3, float64, acting on column vectors (x, y, 1); an affine map has the last row (0, 0, 1).
+    `firstlight.model.distortion.Distorted` adds smooth corrections.
 
     >>> shift = Transform.of_shift(2.0, -1.0)
     >>> shift(np.array([[10.0, 10.0]])).tolist()
@@ -50,7 +51,11 @@ class Transform:
 
     def then(self, other: Transform) -> Transform:
         """This map first, the other after it."""
-        return Transform(other.matrix @ self.matrix)
+        return other.after(self)
+
+    def after(self, first: Transform) -> Transform:
+        """The other map first, this after it."""
+        return Transform(self.matrix @ first.matrix)
 
     @property
     def is_affine(self) -> bool:

@@ -11,6 +11,7 @@ from pydantic import Field
 from firstlight.errors import FrameError
 from firstlight.model.registration import Registration, Transform
 from firstlight.model.stars import Stars
+from firstlight.ops.align.distortion import fit_distortion
 from firstlight.ops.align.hypotheses import Guess, shift_guess, triangle_guesses
 from firstlight.ops.align.models import FREE, Model, fit_model, fit_robustly
 from firstlight.ops.registry import Params
@@ -37,6 +38,8 @@ class MatchStars(Params):
     model: Literal["auto", "shift", "similarity", "affine", "homography"] = "auto"
     """Kind of transform. ``auto``: a similarity (shift, rotation, scale, flip), or an affine map or homography where
     the stars show clearly that it fits better."""
+    distortion: bool = True
+    """Add a smooth correction (a polynomial of degree 2 to 4) where 60 stars or more show clearly that it is needed."""
     tolerance: Annotated[SubPx, Field(gt=0, le=50)] = 2.0
     """Matched stars lie within this distance, in px of the reference frame."""
     min_matches: Annotated[int, Field(ge=4, le=1000)] = 6
@@ -244,7 +247,29 @@ class _Lists:
             )
         distance = transform(source[i]) - target[j]
         rms = float(np.sqrt(np.average((distance**2).sum(axis=1), weights=weights)))
-        return Registration(transform, n, rms, f"stars: {model}")
+        plain = Registration(transform, n, rms, f"stars: {model}")
+        return self._bend(plain, tree, source_error, target_error) if self.p.distortion else plain
+
+    def _bend(
+        self, plain: Registration, tree: object, source_error: np.ndarray, target_error: np.ndarray
+    ) -> Registration:
+        """With a smooth correction, if the stars ask for one; each round also catches those that it brings nearer."""
+        source, target = self.stars.positions, self.reference.positions
+        best = plain
+        for _ in range(3):
+            i, j = _mutual(best.transform(source), target, tree, self.p.tolerance)
+            if len(i) < max(len(source) // 4, 1):
+                break
+            sigma = np.hypot(source_error[i] * plain.transform.scale, target_error[j])
+            bent = fit_distortion(source[i], target[j], sigma, plain.transform, source)
+            if bent is None:
+                break
+            distance = np.hypot(*(bent(source[i]) - target[j]).T)
+            weights = sigma**-2.0
+            kept = distance / sigma < 6.0 * max(float(np.median(distance / sigma)) / 1.1774, 1e-3)
+            rms = float(np.sqrt(np.average(distance[kept] ** 2, weights=weights[kept])))
+            best = Registration(bent, int(kept.sum()), rms, f"{plain.method}, distortion")
+        return best
 
     def _best(
         self, source: np.ndarray, target: np.ndarray, sigma: np.ndarray, mirrored: bool

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from firstlight.kernels import shapes, warp, warp_any
+from firstlight.model.distortion import Distorted
 from firstlight.model.registration import Transform
 
 Kernel = Literal["lanczos3", "lanczos4", "lanczos2", "bicubic", "bilinear", "nearest"]
@@ -40,8 +41,13 @@ def source_window(
     ``tile`` is (top, bottom, left, right) on the grid, ``forward`` maps plane to grid, ``margin`` is added all round.
     """
     top, bottom, left, right = tile
-    corners = np.array([[left, top], [right - 1, top], [left, bottom - 1], [right - 1, bottom - 1]], np.float64)
-    seen = forward.inverse(corners)
+    # The extremes of straight maps lie at corners, those of bent ones on the edges.
+    along = np.linspace(0.0, 1.0, 2 if forward.is_affine else 33)
+    xs, ys = left + along * (right - 1 - left), top + along * (bottom - 1 - top)
+    edges = [(xs, np.full_like(xs, top)), (xs, np.full_like(xs, bottom - 1))]
+    edges += [(np.full_like(ys, left), ys), (np.full_like(ys, right - 1), ys)]
+    seen = forward.inverse(np.concatenate([np.column_stack(edge) for edge in edges]))
+    margin += 0 if forward.is_affine else 1
     low = np.floor(seen.min(axis=0)).astype(int) - margin
     high = np.ceil(seen.max(axis=0)).astype(int) + margin + 1
     height, width = shape
@@ -104,6 +110,29 @@ def _mesh(forward: Transform, size: tuple[int, int], top: int, left: int) -> np.
     )
     xs, ys = np.meshgrid(columns, rows)
     return forward.inverse(np.column_stack([xs.ravel(), ys.ravel()])).reshape(len(rows), len(columns), 2)
+
+
+def mark_near(
+    ys: np.ndarray, xs: np.ndarray, forward: Transform, top: int, left: int, value: np.uint16, out: np.ndarray
+) -> None:
+    """`firstlight.kernels.warp.mark_near` through any transform."""
+    warp.mark_near(*_placed(ys, xs, forward), top, left, value, out)
+
+
+def withdraw_near(
+    ys: np.ndarray, xs: np.ndarray, forward: Transform, top: int, left: int, gain: np.float32, zero: np.float32,
+    weight: np.float32, out: np.ndarray, sums: np.ndarray, weights: np.ndarray,
+) -> None:  # fmt: skip
+    """`firstlight.kernels.warp.withdraw_near` through any transform."""
+    warp.withdraw_near(*_placed(ys, xs, forward), top, left, gain, zero, weight, out, sums, weights)
+
+
+def _placed(ys: np.ndarray, xs: np.ndarray, forward: Transform) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Positions and the matrix that takes them to the grid."""
+    if not isinstance(forward, Distorted):
+        return ys, xs, forward.matrix
+    placed = forward(np.column_stack([xs, ys]))
+    return placed[:, 1].copy(), placed[:, 0].copy(), np.eye(3)
 
 
 def noise_factor(forward: Transform, tile: tuple[int, int, int, int], kernel: Kernel) -> float:
