@@ -48,6 +48,8 @@ format: $(READY)
 
 bench: $(READY)
 	@$(BIN)/python benchmarks/kernels.py
+	@$(PIP) --editable '.[bench]' --no-build-isolation
+	@$(BIN)/python benchmarks/stack.py
 	@$(BIN)/python benchmarks/siril.py
 
 docs: $(READY)

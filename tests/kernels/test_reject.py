@@ -112,12 +112,13 @@ def scene(n, m=300, seed=0):
     return cube
 
 
-@pytest.mark.parametrize("noise", [0.0, 100.0])
 @pytest.mark.parametrize("n", [3, 4, 6, 9, 20, 61])
-@pytest.mark.parametrize("method", ["sigma", "mad", "winsorized", "noise", "linear", "esd", "percentile"])
+@pytest.mark.parametrize(
+    ("method", "noise"),
+    [(method, 100.0) for method in ("sigma", "mad", "winsorized", "noise", "linear", "esd", "percentile")]
+    + [(method, 0.0) for method in ("sigma", "mad", "winsorized", "linear", "esd", "percentile")],
+)
 def test_equals_the_slow_twin(method, n, noise):
-    if method == "noise" and noise == 0:
-        pytest.skip("the noise model is not known")
     photons = 0.05 if noise else 0.0
     low, high = {"linear": (5, 2.5), "percentile": (0.05, 0.03)}.get(method, (3.0, 2.5))
     cube = scene(n)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +25,9 @@ if TYPE_CHECKING:
 @click.option("-q", "--quiet", is_flag=True, help="Only the summary.")
 @options_of(LiveSettings)
 def command(folder: Path, output: Path | None, masters: Path | None, once: bool, quiet: bool, **options: Any) -> None:
-    """Watch FOLDER and add each new light to a running stack, until Ctrl-C.
+    """Watch a folder and add each new frame to a running stack.
+
+    Runs until Ctrl-C; asked twice, it ends at once. Either way the files on the disk are whole.
 
     Each frame is calibrated with the masters that fit, registered to the first good frame of its target, filter and
     exposure, and added; cosmic rays and trails are rejected. A frame that cannot be used is set aside with the reason.
@@ -38,25 +38,14 @@ def command(folder: Path, output: Path | None, masters: Path | None, once: bool,
     FOLDER/firstlight/pictures/       its preview
     FOLDER/firstlight/journal.jsonl   what has become of every frame
     """
+    from firstlight.pipeline.executors import stop_when_asked
     from firstlight.pipeline.live import live
 
-    stop = threading.Event()
-
-    def ask(number: int, frame: object) -> None:
-        # Asked twice, it ends at once: the files on the disk are whole at any time.
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with stop_when_asked() as stop:
         result = live(
             folder, settings_from(options, LiveSettings), output=output, masters=masters, once=once, stop=stop,
             progress=TerminalProgress(quiet),
         )  # fmt: skip
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
     click.echo(summary(result))
 
 

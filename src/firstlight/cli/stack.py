@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 @click.option("-q", "--quiet", is_flag=True, help="No progress, only the summary.")
 @options_of(StackSettings)
 def command(files: tuple[Path, ...], output: Path, quiet: bool, **options: Any) -> None:
-    """Combine FILES (or the images in folders) that are calibrated already into one.
+    """Combine files that are calibrated (and registered) already: images or stacks.
 
-    They may be frames of any program, resampled images, or stacks of ours: those bring their variance, flags,
-    coverage, exposure and number of frames with them. They are taken to lie on one another; --registration-method
-    stars brings them there. Bias, dark or flat frames make a master.
+    FILES are images or folders of them: frames of any program, resampled images, or stacks of ours, which bring
+    their variance, flags, coverage, exposure and number of frames with them. They are taken to lie on one another;
+    --registration-method stars brings them there. Bias, dark or flat frames make a master.
 
     \b
     firstlight stack night1.fits night2.fits -o both.fits

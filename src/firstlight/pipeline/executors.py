@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 import psutil
@@ -48,3 +51,24 @@ def ordered(executor: Executor, work: Callable[[T], R], items: Iterable[T], ahea
             yield waiting.pop(0).result()
     for future in waiting:
         yield future.result()
+
+
+@contextmanager
+def stop_when_asked() -> Iterator[threading.Event]:
+    """An event that Ctrl-C (or SIGTERM) sets, so that work ends in good order; asked twice, it ends at once.
+
+    Only in the main thread, as signals are.
+    """
+    stop = threading.Event()
+
+    def ask(number: int, frame: object) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -36,7 +36,7 @@ class Register(Params):
     framing: Literal["reference", "union"] = "reference"
     """Size of the stack: that of the reference frame, or all that any frame covers."""
     kernel: Literal["lanczos3", "lanczos4", "lanczos2", "bicubic", "bilinear", "nearest"] = "lanczos3"
-    """Interpolation: Lanczos keeps stars sharpest; ``bicubic`` (Catmull-Rom) and ``bilinear`` ring less and blur more."""
+    """Interpolation: Lanczos keeps stars sharpest; ``bicubic`` (Catmull-Rom), ``bilinear`` ring less and blur more."""
     clamp: Annotated[Sigma, Field(ge=0, le=1000)] = 1.0
     """Lanczos may dig this far (in noise sigma of the frame) below the lowest of the inner samples, no further: no dark
     rings. 1000 switches it off."""
