@@ -50,7 +50,8 @@ HOMES = {
     "rich": {"cli"},
     "dask": {"pipeline"},
     "prefect": {"pipeline"},
-    "matplotlib": set(),
+    "matplotlib": {"pipeline"},
+    "yaml": {"io"},
     "requests": {"io"},
 }
 THREADS = {"threading", "concurrent", "multiprocessing", "_thread", "asyncio"}

@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "live": ("firstlight.cli.live", "Watch a folder and add each new frame to a running stack."),
     "plan": ("firstlight.cli.plan", "Say what `process` would do with SESSION, and write nothing."),
     "info": ("firstlight.cli.info", "Show what firstlight understands of files, and from which keyword."),
+    "detector": ("firstlight.cli.detector", "Measure a detector from its own bias frames, darks and flats."),
     "apply": ("firstlight.cli.apply", "Apply one or more operations to an image and write the result."),
     "ops": ("firstlight.cli.ops", "List the operations."),
     "simulate": ("firstlight.cli.simulate", "Write a simulated night of raw frames, and the truth beside it."),

@@ -27,6 +27,13 @@ def flag_hot(dark: np.ndarray, cfa: str | None) -> np.ndarray:
     return np.where(excess > limit, np.uint16(Flag.HOT), np.uint16(0))
 
 
+def stands_out(dark: np.ndarray, cfa: str | None, sigma: float) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels that far above the median of their surroundings of the same colour (a mask), and by how much (adu)."""
+    excess = _excess(dark, cfa)
+    spread = 1.4826 * float(np.median(np.abs(excess))) or float(np.std(excess)) or 1.0
+    return excess > sigma * spread, excess
+
+
 def flag_cold(flat: np.ndarray, cfa: str | None) -> np.ndarray:
     """Cold and dead pixels of a master flat (mean 1), flags uint16 of its shape."""
     around = flat - _excess(flat, cfa)
