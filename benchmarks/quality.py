@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +39,7 @@ class Quality:
     position_rms: float
     trail: float
     trail_sigma: float
+    rays_sigma: float
     outliers: float
 
 
@@ -83,13 +84,7 @@ class Assessment:
     @cached_property
     def sky(self) -> np.ndarray:
         """The plain mean of the lights without noise, sky and trails, in the reference geometry, adu (y, x)."""
-        scene, reference = Scene(self.truth.night), self.reference
-        total = np.zeros(self.truth.night.shape)
-        for frame in self.lights:
-            # Drawn anew where the reference has its stars, with the frame's own seeing: nothing is resampled.
-            light = scene.light(replace(frame, matrix=reference.matrix, trails=()))
-            total += light * (reference.transparency / frame.transparency)
-        return total * (reference.exposure / self.truth.night.camera.gain / len(self.lights))
+        return _true_sky(self.truth, self.reference, tuple(self.lights))
 
     @cached_property
     def inside(self) -> np.ndarray:
@@ -185,6 +180,7 @@ class Assessment:
             position_rms=self.position_rms(),
             trail=trail,
             trail_sigma=trail_sigma,
+            rays_sigma=self.rays(),
             outliers=self.outliers(),
         )
 
@@ -255,6 +251,20 @@ class Assessment:
         # Added up before they are divided: of a faint trail alone, the ratio is noise.
         return float(left / plain) if plain else 0.0, float(max(sigmas))
 
+    def rays(self) -> float:
+        """Mean of the star-free pixels that a cosmic ray of more than 5 sigma struck in any light, in noise of the stack."""
+        least = 5.0 * self.single_noise * self.truth.night.camera.gain
+        height, width = self.stack.shape
+        struck = []
+        for frame in self.lights:
+            pixels, charge = self.truth.cosmic_rays(frame)
+            y, x = np.divmod(pixels[charge > least], self.truth.night.camera.width)
+            struck.append(self.truth.between(frame.file, self.reference.file)(np.column_stack([x, y])))
+        x, y = np.rint(np.concatenate(struck)).astype(int).T
+        seen = (x >= 0) & (y >= 0) & (x < width) & (y < height)
+        values = self.residual[y[seen], x[seen]]
+        return float(np.nanmean(values) / self.pixel_noise)
+
     def height_along(self, frame: FrameTruth, trail: Trail) -> float:
         """Greatest mean level, over its surroundings, of the stack along a line within two FWHM of a trail."""
         height, width = self.stack.shape
@@ -275,6 +285,17 @@ class Assessment:
         if used.sum() < 200:
             return 0.0
         return float(np.abs(near[:, used].mean(axis=1) - beside[:, used].mean()).max())
+
+
+@lru_cache(maxsize=2)
+def _true_sky(truth: Truth, reference: FrameTruth, lights: tuple[FrameTruth, ...]) -> np.ndarray:
+    scene = Scene(truth.night)
+    total = np.zeros(truth.night.shape)
+    for frame in lights:
+        # Drawn anew where the reference has its stars, with the frame's own seeing: nothing is resampled.
+        light = scene.light(replace(frame, matrix=reference.matrix, trails=()))
+        total += light * (reference.transparency / frame.transparency)
+    return total * (reference.exposure / truth.night.camera.gain / len(lights))
 
 
 def _alone(x: np.ndarray, y: np.ndarray, flux: np.ndarray, distance: float) -> np.ndarray:

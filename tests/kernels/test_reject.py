@@ -93,10 +93,11 @@ def slow_esd(values, share, significance, model):
     return kept
 
 
-def slow_percentile(values, low, high):
+def slow_percentile(values, low, high, model):
     middle = np.median(values)
     one = np.ones(len(values))
-    return strip(values, (middle - low * abs(middle)) * one, (middle + high * abs(middle)) * one)
+    reach = 3 * np.sqrt(model(middle))
+    return strip(values, (middle - max(low * abs(middle), reach)) * one, (middle + max(high * abs(middle), reach)) * one)
 
 
 def scene(n, m=300, seed=0):
@@ -120,7 +121,7 @@ def scene(n, m=300, seed=0):
 )
 def test_equals_the_slow_twin(method, n, noise):
     photons = 0.05 if noise else 0.0
-    low, high = {"linear": (5, 2.5), "percentile": (0.05, 0.03)}.get(method, (3.0, 2.5))
+    low, high = {"linear": (5, 2.5), "percentile": (0.05, 0.02)}.get(method, (3.0, 2.5))
     cube = scene(n)
     one = np.ones(n, np.float32)
     terms = FrameTerms(one, 0 * one, one, np.float32(noise) * one, np.float32(photons) * one, level=990.0)
@@ -140,7 +141,7 @@ def test_equals_the_slow_twin(method, n, noise):
         elif method == "esd":
             kept = slow_esd(values, 0.25, 0.05, model)
         elif method == "percentile":
-            kept = slow_percentile(values, low, high)
+            kept = slow_percentile(values, low, high, model)
         else:
             kept = slow_clip(method, values, low, high, model)
         assert min(len(values), 3) <= result.kept[p]

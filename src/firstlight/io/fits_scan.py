@@ -29,6 +29,8 @@ _EXTRA_NAMES = {
     "COVERAGE",
     "WEIGHT",
     "REJECTION",
+    "REJECTED_LOW",
+    "REJECTED_HIGH",
     "SCATTER",
 }
 

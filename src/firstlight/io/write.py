@@ -28,7 +28,7 @@ def write(
     image: Image,
     *,
     coverage: np.ndarray | None = None,
-    rejection: np.ndarray | None = None,
+    rejection: np.ndarray | tuple[np.ndarray, np.ndarray] | None = None,
     extra: Mapping[str, np.ndarray] | None = None,
     provenance: Mapping[str, Any] | None = None,
     overwrite: bool = True,
@@ -36,13 +36,14 @@ def write(
     """Write an image; the suffix says the format.
 
     FITS (.fits, .fit, .fts) keeps everything: the pixels in the primary HDU (SCI, float32), the extensions VAR, DQ
-    (bits named in its header), COVERAGE and REJECTION where given, PROVENANCE (JSON), checksums in each. PNG and JPEG
-    (8 bit) and TIFF (16 bit) hold a stretched image in 0..1; a linear image goes into .tif as float32.
+    (bits named in its header), COVERAGE, REJECTION or REJECTED_LOW and REJECTED_HIGH where given, PROVENANCE (JSON),
+    checksums in each. PNG and JPEG (8 bit) and TIFF (16 bit) hold a stretched image in 0..1; a linear image goes into
+    .tif as float32.
 
     Parameters
     ----------
     coverage, rejection : array (y, x) or (channel, y, x), optional
-        Frames that took part in each pixel; frames rejected there.
+        Frames that took part in each pixel; frames rejected there, or two such: for being too low, and too high.
     extra : mapping, optional
         Further planes by the names of their extensions.
     provenance : mapping, optional
@@ -83,7 +84,7 @@ def write(
 def _units(
     image: Image,
     coverage: np.ndarray | None,
-    rejection: np.ndarray | None,
+    rejection: np.ndarray | tuple[np.ndarray, np.ndarray] | None,
     extra: Mapping[str, np.ndarray] | None,
     provenance: Mapping[str, Any] | None,
 ) -> list[Unit]:
@@ -94,9 +95,12 @@ def _units(
         units.append(Unit(cards, _beside(image.variance)))
     bits: list[Card] = [(f"FLAG{bit}", name, f"bit {bit.bit_length() - 1}") for bit, name in FLAG_NAMES.items()]
     units.append(Unit([("EXTNAME", "DQ", "what is known of each pixel, bits OR-ed"), *bits], _beside(image.flags)))
+    low, high = rejection if isinstance(rejection, tuple) else (None, None)
     for name, plane, comment in (
         ("COVERAGE", coverage, "frames (or weight) in each pixel"),
-        ("REJECTION", rejection, "frames rejected in each pixel"),
+        ("REJECTION", None if isinstance(rejection, tuple) else rejection, "frames rejected in each pixel"),
+        ("REJECTED_LOW", low, "frames too low in each pixel"),
+        ("REJECTED_HIGH", high, "frames too high in each pixel"),
         *((name, plane, "") for name, plane in (extra or {}).items()),
     ):
         if plane is not None:

@@ -196,9 +196,10 @@ def find_limits(
             first = min(np.int64(low), n - 1)
             last = max(n - np.int64(high), first + 1)
         elif method == PERCENTILE:
-            while last - first > FEWEST and ranked[first, p] < middle - low * abs(middle):
+            reach = NOISE_REACH * np.sqrt(noise + photons * max(middle - level, np.float32(0.0)))
+            while last - first > FEWEST and ranked[first, p] < middle - max(low * abs(middle), reach):
                 first += 1
-            while last - first > FEWEST and ranked[last - 1, p] > middle + high * abs(middle):
+            while last - first > FEWEST and ranked[last - 1, p] > middle + max(high * abs(middle), reach):
                 last -= 1
         elif n > FEWEST:
             expected = np.sqrt(noise + photons * max(middle - level, np.float32(0.0)))

@@ -46,13 +46,12 @@ def write_stack(result: GroupResult, plan: Plan, shelf: MasterShelf) -> None:
     """The FITS file of a stack and its pictures; their paths are added to ``result.files``."""
     path = plan.output / "stacks" / f"{result.name}.fits"
     path.parent.mkdir(parents=True, exist_ok=True)
-    rejection = (
-        result.stacked.rejected_low + result.stacked.rejected_high if plan.settings.output.rejection_maps else None
-    )
+    stacked = result.stacked
+    rejection = (stacked.rejected_low, stacked.rejected_high) if plan.settings.output.rejection_maps else None
     write(
         path,
         result.image,
-        coverage=result.stacked.coverage,
+        coverage=stacked.coverage,
         rejection=rejection,
         provenance={**result.summary(), "inputs": _inputs(result), "masters": _masters(result, shelf),
                     "settings": plan.settings.model_dump()},

@@ -57,7 +57,7 @@ class StackSettings(Params):
     mix: bool = False
     """Combine files of different targets or filters."""
     rejection_maps: bool = False
-    """Write how many samples were rejected at each pixel."""
+    """Write how many samples were rejected at each pixel, low and high."""
 
 
 @dataclass(eq=False)
@@ -158,7 +158,7 @@ class _Run:
                 history=(*_common_history(engine), self._step(engine)),
             )  # fmt: skip
             result = FilesResult(output, image, engine, stacked, self.set_aside, self.notes, self.clock.timings)
-            maps = stacked.rejected_low + stacked.rejected_high if self.settings.rejection_maps else None
+            maps = (stacked.rejected_low, stacked.rejected_high) if self.settings.rejection_maps else None
             write(output, image, coverage=stacked.coverage, rejection=maps, provenance=self._provenance(result))
         return result
 

@@ -52,7 +52,7 @@ class Combine(Params):
     method: Method = "auto"
     """Rejection and combination. ``mean``, ``median``, ``weighted-median``, ``sum``, ``min``, ``max`` reject nothing;
     ``chi2``: root of the mean square of the signal in sigma, to find faint things. ``minmax``: drop the extremes.
-    ``percentile``: limits are fractions of the median. ``sigma``: clip about the median; ``mad``: with the median
+    ``percentile``: limits are fractions of the median, but never within 3 sigma of a known noise. ``sigma``: clip about the median; ``mad``: with the median
     absolute deviation as scale; ``winsorized``: with a scale that outliers cannot inflate; ``linear``: distance from a
     line through the sorted samples; ``esd``: generalized extreme Studentized deviate; ``averaged``: noise as the root
     of the level, its size measured on whole rows; ``noise``: the noise model of the camera; ``adaptive``: weights that
