@@ -50,6 +50,7 @@ bench: $(READY)
 	@$(BIN)/python benchmarks/kernels.py
 	@$(PIP) --editable '.[bench]' --no-build-isolation
 	@$(BIN)/python benchmarks/stack.py
+	@$(BIN)/python benchmarks/rejection.py
 	@$(BIN)/python benchmarks/siril.py
 
 docs: $(READY)

@@ -252,7 +252,7 @@ class Assessment:
         return float(left / plain) if plain else 0.0, float(max(sigmas))
 
     def rays(self) -> float:
-        """Mean of the star-free pixels that a cosmic ray of more than 5 sigma struck in any light, in noise of the stack."""
+        """Mean of the star-free pixels that a cosmic ray above 5 sigma struck in any light, in noise of the stack."""
         least = 5.0 * self.single_noise * self.truth.night.camera.gain
         height, width = self.stack.shape
         struck = []

@@ -27,9 +27,12 @@ from firstlight.simulate.truth import Truth, load_truth
 HERE = Path(__file__).resolve().parent
 NOT_A_MEAN = ("sum", "min", "max", "chi2")
 """Methods whose result is something else than the level of the sky."""
-METHODS = ("mean", *(name for name in RULES if name not in ("mean", *NOT_A_MEAN)))
+BLURRED = "winsorized, bilinear"
+"""As Siril resamples: its noise can be compared with Siril's, whose boxes are as blurred."""
+METHODS = ("mean", *(name for name in RULES if name not in ("mean", *NOT_A_MEAN)), BLURRED)
 SIRIL = {
-    "mean": "rej none",
+    # Without rejection Siril does not normalise either.
+    "mean": "rej sigma 100 100",
     "winsorized": "rej winsorized 3 3",
     "sigma": "rej sigma 3 3",
     "linear": "rej linear 5 5",
@@ -70,7 +73,10 @@ def truth_of(folder: Path, night: Night) -> Truth:
 
 def ours(truth: Truth, folder: Path, method: str, options: dict) -> tuple[Path, list[str], float]:
     """The stack by one method, the lights in it, and the share that was rejected."""
-    settings = Settings(stack={"method": method}, output={"pictures": False}, **options)
+    settings = Settings(
+        stack={"method": method.partition(",")[0]}, output={"pictures": False},
+        registration={"kernel": "bilinear" if method == BLURRED else "lanczos3"}, **options,
+    )  # fmt: skip
     result = process(truth.folder, settings, output=folder, again=True)
     (stack,) = result.stacks
     rejected = float(stack.stacked.rejected_fraction.mean())
@@ -113,28 +119,24 @@ def judged(path: Path, truth: Truth, used: list[str] | None) -> quality.Assessme
 
 def lost(stack: quality.Assessment, mean: quality.Assessment) -> dict[str, float]:
     """Star by star, so that the noise of the frames and the scale of the program drop out."""
-    return {
-        name: float(np.median(flux / mean.fluxes[name][0])) - 1.0 for name, (flux, _) in stack.fluxes.items()
-    }
+    return {name: float(np.median(flux / mean.fluxes[name][0])) - 1.0 for name, (flux, _) in stack.fluxes.items()}
 
 
 def rows(name: str, truth: Truth, work: Path, methods: tuple[str, ...], options: dict, *, beside: bool) -> list[Row]:
-    """Every stack of a night."""
-    found = []
+    """Every stack of a night; the first of each program is its plain mean."""
+    found: list[Row] = []
+    means: dict[str, quality.Assessment] = {}
 
-    def judge(who: str, method: str, stack: quality.Assessment, mean: quality.Assessment, rejected: float) -> None:
+    def judge(who: str, method: str, stack: quality.Assessment, rejected: float) -> None:
+        mean = means.setdefault(who, stack)
         found.append(Row(name, who, method, rejected, lost(stack, mean), asdict(stack.quality())))
         say(line(found[-1]))
 
     for method in methods:
         path, used, rejected = ours(truth, work / f"{name}-firstlight", method, options)
-        stack = judged(path, truth, used)
-        mean = stack if method == "mean" else mean
-        judge("firstlight", method, stack, mean, rejected)
+        judge("firstlight", method, judged(path, truth, used), rejected)
     for method, (path, rejected) in siril(truth, work / f"{name}-siril").items() if beside else ():
-        stack = judged(path, truth, None)
-        mean = stack if method == "mean" else mean
-        judge("Siril", method, stack, mean, rejected)
+        judge("Siril", method, judged(path, truth, None), rejected)
     return found
 
 

@@ -134,7 +134,12 @@ def _session(name, folder):
     held = []
     with pytest.MonkeyPatch.context() as patch:
         plain = session.stack_group
-        patch.setattr(session, "stack_group", lambda prepared, *more: (held.append(prepared), plain(prepared, *more))[1])
+
+        def hold(prepared, *more):
+            held.append(prepared)
+            return plain(prepared, *more)
+
+        patch.setattr(session, "stack_group", hold)
         result = session.process(folder, settings, output=folder / "out")
     (prepared,) = held
     assert len(prepared.placed) >= 7

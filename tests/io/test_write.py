@@ -123,6 +123,16 @@ def test_unit_and_state(tmp_path, unit, state):
     assert not after.flags.any()
 
 
+def test_low_and_high_rejections_are_two_planes(tmp_path):
+    low = np.arange(33 * 47, dtype=np.uint16).reshape(33, 47)
+    path = write(tmp_path / "a.fits", image(), rejection=(low, low + 1))
+    with fits.open(path) as units:
+        assert [unit.name for unit in units] == ["SCI", "VAR", "DQ", "REJECTED_LOW", "REJECTED_HIGH"]
+        np.testing.assert_array_equal(units["REJECTED_LOW"].data[0], low)
+        np.testing.assert_array_equal(units["REJECTED_HIGH"].data[0], low + 1)
+    assert read(path).shape == image().shape
+
+
 @pytest.mark.parametrize("bottom_up", [False, True])
 @pytest.mark.parametrize("height", [20, 21])
 def test_the_mosaic_is_the_same_after_writing(tmp_path, bottom_up, height):

@@ -95,9 +95,9 @@ def slow_esd(values, share, significance, model):
 
 def slow_percentile(values, low, high, model):
     middle = np.median(values)
-    one = np.ones(len(values))
-    reach = 3 * np.sqrt(model(middle))
-    return strip(values, (middle - max(low * abs(middle), reach)) * one, (middle + max(high * abs(middle), reach)) * one)
+    one, reach = np.ones(len(values)), 3 * np.sqrt(model(middle))
+    bottom, top = middle - max(low * abs(middle), reach), middle + max(high * abs(middle), reach)
+    return strip(values, bottom * one, top * one)
 
 
 def scene(n, m=300, seed=0):

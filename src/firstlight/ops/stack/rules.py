@@ -52,12 +52,12 @@ class Combine(Params):
     method: Method = "auto"
     """Rejection and combination. ``mean``, ``median``, ``weighted-median``, ``sum``, ``min``, ``max`` reject nothing;
     ``chi2``: root of the mean square of the signal in sigma, to find faint things. ``minmax``: drop the extremes.
-    ``percentile``: limits are fractions of the median, but never within 3 sigma of a known noise. ``sigma``: clip about the median; ``mad``: with the median
-    absolute deviation as scale; ``winsorized``: with a scale that outliers cannot inflate; ``linear``: distance from a
-    line through the sorted samples; ``esd``: generalized extreme Studentized deviate; ``averaged``: noise as the root
-    of the level, its size measured on whole rows; ``noise``: the noise model of the camera; ``adaptive``: weights that
-    fall with the distance. ``auto``: winsorized; below 15 frames ``noise`` where gain and noise are known; median for
-    3 (and 4 without noise model), mean below."""
+    ``percentile``: limits are fractions of the median, but never within 3 sigma of a known noise. ``sigma``: clip
+    about the median; ``mad``: with the median absolute deviation as scale; ``winsorized``: with a scale that outliers
+    cannot inflate; ``linear``: distance from a line through the sorted samples; ``esd``: generalized extreme
+    Studentized deviate; ``averaged``: noise as the root of the level, its size measured on whole rows; ``noise``: the
+    noise model of the camera; ``adaptive``: weights that fall with the distance. ``auto``: winsorized; below 15 frames
+    ``noise`` where gain and noise are known; median for 3 (and 4 without noise model), mean below."""
     low: Annotated[float, Field(ge=0, le=100)] = 0.0
     """Samples this many sigma below the middle are rejected (``minmax``: how many are dropped, ``percentile``: a
     fraction, ``linear``: mean distances). 0: the method's own limit, 3 for sigma."""
