@@ -14,7 +14,7 @@ HOT = [(10, 10), (33, 70), (50, 21)]
 COLD = [(20, 40)]
 
 
-def placed_frames(moves):
+def placed_frames(moves, width=1.2, fwhm=1.8):
     """Lights of one moving star field on a sensor with bad pixels."""
     calibration = Calibration(defects=(Defects.of(np.zeros(SHAPE, bool)),))
     yy, xx = np.mgrid[: SHAPE[0], : SHAPE[1]]
@@ -22,14 +22,14 @@ def placed_frames(moves):
     for i, (dx, dy) in enumerate(moves):
         pixels = 100 + np.random.default_rng(i).normal(0, 3, SHAPE)
         for sy, sx in ((30.0, 30.0), (15.0, 60.0)):
-            pixels += 300 * np.exp(-((xx + dx - sx) ** 2 + (yy + dy - sy) ** 2) / 1.2)
+            pixels += 300 * np.exp(-((xx + dx - sx) ** 2 + (yy + dy - sy) ** 2) / width)
         for y, x in HOT:
             pixels[y, x] += 40
         for y, x in COLD:
             pixels[y, x] -= 40
         frame = memory_frame(f"light_{i}", pixels.astype(np.float32))
         spikes = find_spikes(np.ascontiguousarray(pixels, np.float32), None)
-        quality = Quality(2, 2.6, 1.3, 0.0, 50.0, 100.0, 3.0)
+        quality = Quality(2, fwhm, fwhm / 2, 0.0, 50.0, 100.0, 3.0)
         light = Light(
             frame, Assignment(frame), calibration, Stars.empty(), quality, np.array([100.0]), np.array([3.0]), spikes
         )
@@ -66,3 +66,15 @@ def test_two_dither_positions_do_not_make_pixels_of_stars():
 
 def test_too_few_frames_say_nothing():
     assert found(placed_frames([(0, 0), (9, 9), (-9, 4)]))[0] == []
+
+
+def test_lone_pixels_are_found_though_the_sky_stands_still():
+    """Guiding so good, or drift so slow, that hot pixels wander over the stack by less than a star's width."""
+    placed = placed_frames([(0.3 * i, 0.2 * i) for i in range(8)], width=5.0, fwhm=3.7)
+    pixels, notes = found(placed)
+    assert sorted(set(pixels)) == sorted(HOT + COLD)
+    assert "sharper than any star" in notes[0]
+
+
+def test_narrow_stars_of_a_standstill_stay():
+    assert found(placed_frames([(0.3 * i, 0.2 * i) for i in range(8)])) == ([], [])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -18,6 +18,8 @@ STAR = 4.0
 """px: frames that lie closer than this show the same stars on the same pixels."""
 MOSTLY_STILL = 0.8
 """Where the sky stood still in more than this share of the frames, stars and bad pixels cannot be told apart."""
+SHARP = 2.5
+"""FWHM (px of one colour) from which a lone spike is no star, whether the sky moved or not."""
 FEWEST = 4
 MOST = 12
 """Frames that are looked at: more say nothing new."""
@@ -37,7 +39,8 @@ def spread_over(items: Sequence[T], most: int = MOST) -> list[T]:
 def with_defects_of_lights(placed: Sequence[Placed], notes: list[str]) -> dict[int, Calibration]:
     """Calibration of each light (by ``id``), with the bad pixels that the lights show.
 
-    A pixel must stand out in more frames than ever show the same sky there, or it may be a star.
+    A pixel must stand out in more frames than ever show the same sky there, or it may be a star; where stars are wide,
+    one that always stands out alone is none.
     """
     calibrations = {id(p.light): p.light.calibration for p in placed}
     seekers = [p for p in placed if p.light.spikes is not None]
@@ -45,16 +48,21 @@ def with_defects_of_lights(placed: Sequence[Placed], notes: list[str]) -> dict[i
     if len(looked) < FEWEST:
         return calibrations
     still = largest_standstill(seekers, STAR)
-    if still > MOSTLY_STILL:
-        return calibrations
-    enough = max(PERSISTENT, still) * len(looked)
     shape = placed[0].light.frame.shape
     bad = np.zeros(shape[1] * shape[2], bool)
-    for side in (0, 1):
+
+    def often(sets: Iterable[np.ndarray], share: float) -> np.ndarray:
         counts = np.zeros(bad.shape, np.uint8)
-        for light in looked:
-            counts[light.spikes[side]] += 1
-        bad |= counts > enough
+        for pixels in sets:
+            counts[pixels] += 1
+        return counts > share * len(looked)
+
+    if still <= MOSTLY_STILL:
+        for name in ("above", "below"):
+            bad |= often((getattr(light.spikes, name) for light in looked), max(PERSISTENT, still))
+    widths = [light.quality.fwhm for light in looked]
+    if np.median(widths) >= SHARP * (2 if placed[0].light.frame.meta.cfa else 1):
+        bad |= often((light.spikes.lone for light in looked), PERSISTENT)  # type: ignore[union-attr]
     if not bad.any():
         return calibrations
     planes = np.broadcast_to(bad.reshape(shape[1:]), shape)
@@ -64,5 +72,6 @@ def with_defects_of_lights(placed: Sequence[Placed], notes: list[str]) -> dict[i
         if id(original) not in merged:
             merged[id(original)] = original.with_defects(planes)
         calibrations[id(each.light)] = merged[id(original)]
-    notes.append(f"{np.count_nonzero(bad)} pixels stand out in most lights while the sky moved: left out")
+    moved = " while the sky moved" if still <= MOSTLY_STILL else ", sharper than any star"
+    notes.append(f"{np.count_nonzero(bad)} pixels stand out in most lights{moved}: left out")
     return calibrations

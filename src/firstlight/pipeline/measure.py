@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,9 +19,23 @@ from firstlight.pipeline.local import measure_cells
 
 SPIKE_SIGMA = 2.5
 """A pixel this far off its neighbours is remembered: noise does that to one in eighty, and hardly twice to the same."""
+LONE = 0.25
+"""A spike whose neighbours have less than this share of its height is sharper than any star of 2.5 px FWHM (0.5 of it;
+0.37 for 2 px)."""
+RING = 3
+"""Pixels of the same colour from a spike to where its height is measured from."""
 SAMPLES = 60_000
 SATURATED_FRAME = 0.2
 """A light with more than this fraction of saturated pixels shows no sky."""
+
+
+class Spikes(NamedTuple):
+    """Flat indices, int32, of pixels far off those of their colour around them."""
+
+    above: np.ndarray
+    below: np.ndarray
+    lone: np.ndarray
+    """Those of both whose neighbours have no part in it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +51,8 @@ class Light:
     """Background of each channel (mono: 1, CFA: red, green, blue), adu after calibration."""
     noise: np.ndarray
     """Noise per pixel of each channel, adu."""
-    spikes: tuple[np.ndarray, np.ndarray] | None = None
-    """Where looked for: flat indices of pixels that stand above, and below, their neighbours."""
+    spikes: Spikes | None = None
+    """Where looked for: pixels that stand out."""
     cells: np.ndarray | None = None
     """Where asked for: means of the cells of each channel (`firstlight.pipeline.local`)."""
 
@@ -142,14 +157,34 @@ def _clipped_level(values: np.ndarray) -> float:
     return 3 * middle - 2 * mean if abs(mean - middle) < sigma else middle
 
 
-def find_spikes(plane: np.ndarray, cfa: str | None) -> tuple[np.ndarray, np.ndarray]:
-    """Flat indices of pixels far above, and far below, the median of the pixels of their colour around them.
+def find_spikes(plane: np.ndarray, cfa: str | None) -> Spikes:
+    """Pixels far above, and far below, the median of the pixels of their colour around them.
 
     Most of them are noise, stars and cosmic rays. Those that come back at the same place of the sensor while the sky
     moves over it are pixels that the darks do not put right (see `firstlight.pipeline.hotpixels`).
     """
-    around = np.empty_like(plane)
-    separable_median(plane, 2 if cfa else 1, around)
+    around, step = np.empty_like(plane), 2 if cfa else 1
+    separable_median(plane, step, around)
     excess = np.subtract(plane, around, out=around)
     limit = SPIKE_SIGMA * 1.4826 * float(np.median(np.abs(excess[::7, ::5])))
-    return np.flatnonzero(excess > limit).astype(np.int32), np.flatnonzero(excess < -limit).astype(np.int32)
+    above, below = (np.flatnonzero(far).astype(np.int32) for far in (excess > limit, excess < -limit))
+    both = np.concatenate([above, below])
+    return Spikes(above, below, both[_is_lone(plane, both, step)])
+
+
+def _is_lone(plane: np.ndarray, spikes: np.ndarray, step: int) -> np.ndarray:
+    """Whether the neighbours of each spike stand at the level of the ring around them, as no star's do."""
+    height, width = plane.shape
+    ys, xs = np.divmod(spikes, width)
+
+    def square(half: int) -> np.ndarray:
+        """Values on the edge of a square about each spike, (spikes, 8 half)."""
+        offsets = np.arange(-half, half + 1)
+        dy, dx = (each.ravel() for each in np.meshgrid(offsets, offsets, indexing="ij"))
+        edge = np.maximum(abs(dy), abs(dx)) == half
+        y, x = ys[:, None] + step * dy[edge], xs[:, None] + step * dx[edge]
+        return plane[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)]
+
+    level = np.median(square(RING), axis=1)
+    high = plane[ys, xs] - level
+    return np.abs(square(1).mean(axis=1) - level) < LONE * np.abs(high)
