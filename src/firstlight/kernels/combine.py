@@ -1,359 +1,300 @@
 """Reject outliers and combine: a cube (frame, pixel) to one value per pixel.
 
-A tile of 64 pixels is sorted along the frames by a sorting network, every compare-exchange working on the whole row.
-Location, scale and limits then come from the sorted columns and their running sums. The mean is taken in a second
-pass over the unsorted tile, so that each sample keeps its own weight. A sample that is not finite is missing.
+Most pixels of most stacks hold no outlier. One pass over the samples finds the extremes of each pixel and its weighted
+sums; a second one, in the first cache, counts the samples by which the median could be so far off that an extreme would
+be an outlier. Where the counts exclude that, the sums are the result. The other pixels, one in seven of 60 frames, are
+gathered to tiles of 64 and sorted along the frames by a sorting network, every compare-exchange working on the whole
+row; location, scale and limits then come from the sorted columns and their running sums, and the mean is taken over the
+unsorted tile, so that each sample keeps its own weight. A sample that is not finite is missing.
 
-Sums run in float32 about the pixel's median, where they are small: against float64 the mean of 60 frames differs
-by less than 1e-6 of the spread.
+Sums run in float32 about a sample or the median of the pixel, where they are small: against float64 the mean of 60
+frames differs by less than 1e-6 of the spread.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from firstlight.kernels.jit import fast_kernel, kernel
-from firstlight.kernels.reject import (
-    BOTTOM,
-    MEAN,
-    MEDIAN,
-    MIDDLE,
-    MINMAX,
-    PERCENTILE,
-    SOFT_BOTTOM,
-    SOFT_TOP,
-    TOP,
-    find_limits,
-    middle_of,
-)
+from firstlight.kernels.columns import HIGHEST, LANES, LOWEST, SQUARES, TOTAL, count_outside, sift
+from firstlight.kernels.jit import inner_kernel, kernel
+from firstlight.kernels.judge import average, settle, tell, weigh_by_light
+from firstlight.kernels.reject import BOTTOM, ESD, FEWEST, LINEAR, MEAN, MEDIAN, MINMAX, NOISE_REACH, PERCENTILE, TOP
+from firstlight.kernels.reject import find_limits, middle_of
+from firstlight.kernels.steep import GROUPS, median_of_tile, steep_row
+from firstlight.kernels.tiles import TILE, first_sample, rank, running_sums, settled, sort_tile
 
-TILE = 64
-"""Pixels of a tile: 60 frames of it fill 15 kB, less than the first-level cache."""
-
-BIGGEST = np.float32(np.finfo(np.float32).max)
-
-TOTAL, SUM, SQUARES, NOISE_SUM, PHOTON_SUM = range(5)
-KEPT, LOW, HIGH = range(3)
-"""Rows of what is added up for each pixel of a tile."""
+CENTRE = 5
+"""Row of a table that follows those of the limits: what sums are taken about."""
+CHUNK = 4096
+"""Pixels of a row that are worked through at once where none depends on its neighbours."""
 
 
-@fast_kernel
-def load_tile(cube, start, count, gain, zero, tile, ranked, valid):
-    """Normalised samples of ``count`` pixels into ``tile`` and, with +inf for missing ones, ``ranked``."""
-    whole = 0
+@kernel
+def usual_reach(method, low, high, critical, n):
+    """Sigma of the noise model, below and above the median, that no method takes for an outlier; below 0: none."""
+    if method in (MINMAX, PERCENTILE):
+        return np.float32(-1.0), np.float32(-1.0)
+    if method in (MEAN, MEDIAN) or n <= FEWEST:
+        return np.float32(np.inf), np.float32(np.inf)
+    if method == LINEAR:
+        return np.float32(NOISE_REACH), np.float32(NOISE_REACH)
+    if method == ESD:
+        reach = critical[n - min(np.int64(low * n), n - FEWEST)]
+        return reach, reach
+    return low, high
+
+
+@inner_kernel
+def median_bounds(found, low, high, noise, photons, level, bounds):
+    """Between which values the median of a pixel must lie for its extremes to be within the reach of the noise.
+
+    Above ``level`` the noise grows with the median; the lower bound solves ``median + high * sigma(median) = highest``,
+    the upper one takes sigma at the lower one, where it is smallest.
+    """
+    least = np.sqrt(noise)
     for p in range(TILE):
-        valid[p] = 0
-    for n in range(cube.shape[0]):
-        source = cube[n, start : start + count]
-        line = tile[n]
-        order = ranked[n]
-        g = gain[n]
-        z = zero[n]
-        broken = np.float32(0.0)
+        highest = found[HIGHEST, p]
+        sigma = least
+        # Above the level: sigma^2 + high * photons * sigma = noise + photons * (highest - level).
+        above = highest - level
+        half = np.float32(0.5) * high * photons
+        root = np.sqrt(max(half * half + noise + photons * above, np.float32(0.0))) - half
+        sigma = root if above > high * least else least
+        bounds[0, p] = highest - high * sigma
+        bounds[1, p] = found[LOWEST, p] + low * sigma
+
+
+@inner_kernel
+def stage_tail(bits, at, pitch, count, tail):
+    """The first ``count`` pixels of each frame into ``tile``, and zeros after them: the end of a row."""
+    for n in range(tail.shape[0]):
         for p in range(count):
-            value = source[p] * g + z
-            line[p] = value
-            order[p] = value
-            # 0 for numbers, NaN for NaN and infinity: one sum tells whether the row is whole.
-            broken += value * np.float32(0.0)
+            tail[n, p] = bits[at + n * pitch + p]
         for p in range(count, TILE):
-            order[p] = np.float32(np.inf)
-        if broken == 0:
-            whole += 1
-            continue
-        for p in range(count):
-            finite = abs(line[p]) < np.float32(np.inf)
-            valid[p] += finite
-            if not finite:
-                line[p] = np.float32(np.nan)
-                order[p] = np.float32(np.inf)
-    for p in range(count):
-        valid[p] += whole
+            tail[n, p] = np.uint32(0)
+
+
+@inner_kernel
+def take_column(tile, p, block, slot):
+    for n in range(tile.shape[0]):
+        block[n, slot] = tile[n, p]
+
+
+@inner_kernel
+def take_all(tile, block):
+    for n in range(tile.shape[0]):
+        line = tile[n]
+        target = block[n]
+        for p in range(TILE):
+            target[p] = line[p]
 
 
 @kernel
-def first_sample(tile, p):
-    """The first sample of pixel p that is not missing, or 0: sums about it are small."""
-    for n in range(tile.shape[0]):
-        if tile[n, p] == tile[n, p]:
-            return tile[n, p]
-    return np.float32(0.0)
-
-
-@fast_kernel
-def sort_tile(ranked, pairs):
-    """Run the compare-exchanges on the rows of ``ranked`` (n, TILE), in place."""
-    for k in range(pairs.shape[0]):
-        low = ranked[pairs[k, 0]]
-        high = ranked[pairs[k, 1]]
-        for p in range(TILE):
-            a = low[p]
-            b = high[p]
-            low[p] = a if a < b else b
-            high[p] = b if a < b else a
-
-
-@fast_kernel
-def _running_sums(ranked, centre, sums, squares):
-    """Running sums of the sorted columns about ``centre``; missing samples (+inf, last) add nothing."""
-    for p in range(TILE):
-        sums[0, p] = 0.0
-        squares[0, p] = 0.0
-    for n in range(ranked.shape[0]):
-        for p in range(TILE):
-            value = ranked[n, p]
-            d = value - centre[p] if value < np.float32(np.inf) else np.float32(0.0)
-            sums[n + 1, p] = sums[n, p] + d
-            squares[n + 1, p] = squares[n, p] + d * d
-
-
-@fast_kernel
-def _settle(tile, count, limits, stretch, bend, sway, slope, curve):
-    """Judge the samples of each frame by limits of their own: its noise is ``stretch`` times that of all, its seeing
-    and place shift what is steep.
-
-    Rejected samples become -inf and +inf, and the limits of all pixels the whole range of numbers.
-    """
-    zero = np.float32(0.0)
-    bottom, top, middle = limits[BOTTOM], limits[TOP], limits[MIDDLE]
-    soft_bottom, soft_top = limits[SOFT_BOTTOM], limits[SOFT_TOP]
-    for n in range(tile.shape[0]):
-        line = tile[n]
-        outside = 0
-        for p in range(count):
-            outside += (line[p] < bottom[p]) | (line[p] > top[p])
-        if outside == 0:
-            continue
-        for p in range(count):
-            bent = bend[n] * curve[p]
-            swayed = sway[n] * slope[p]
-            low = middle[p] - (middle[p] - soft_bottom[p]) * stretch[n] + min(bent, zero) - swayed
-            high = middle[p] + (soft_top[p] - middle[p]) * stretch[n] + max(bent, zero) + swayed
-            wide = (stretch[n] != 1) | (bent != 0) | (swayed != 0)
-            low = low if wide & (low < bottom[p]) else bottom[p]
-            high = high if wide & (high > top[p]) else top[p]
-            value = line[p]
-            value = np.float32(-np.inf) if value < low else value
-            line[p] = np.float32(np.inf) if value > high else value
-    for p in range(count):
-        bottom[p] = -BIGGEST
-        top[p] = BIGGEST
-
-
-@fast_kernel
-def _average(
-    tile, count, centre, bottom, top, weight, noise, photons,
-    total, sums, squares, variance, shot, kept, low, high, hits, struck,
+def prepare(
+    block, count, table, pairs, middle_pairs, method, low, high, critical, model, guarded, places, first, plane,
+    ranked, sums, squares, valid,
 ):  # fmt: skip
-    """Weighted sums over the kept samples; ``hits`` counts the rejected samples of each frame, ``struck`` tells of each
-    whether it may have some in this tile."""
-    for p in range(TILE):
-        total[p] = 0.0
-        sums[p] = 0.0
-        squares[p] = 0.0
-        variance[p] = 0.0
-        shot[p] = 0.0
-        kept[p] = 0
-        low[p] = 0
-        high[p] = 0
-    for n in range(tile.shape[0]):
-        w = weight[n]
-        v = w * w * noise[n]
-        s = w * w * photons[n]
-        line = tile[n]
-        outside = 0
-        for p in range(count):
-            outside += not ((line[p] >= bottom[p]) & (line[p] <= top[p]))
-        struck[n] = outside > 0
-        if outside == 0:
-            # Most rows of most tiles: every sample stays. Each pixel adds in the order of the frames all the same, so
-            # that its bytes do not depend on its neighbours in the tile.
-            for p in range(count):
-                d = line[p] - centre[p]
-                total[p] += w
-                sums[p] += w * d
-                squares[p] += w * d * d
-                variance[p] += v
-                shot[p] += s
-                kept[p] += 1
-            continue
-        rejected = 0
-        for p in range(count):
-            value = line[p]
-            if value < bottom[p]:
-                low[p] += 1
-                rejected += 1
-            elif value > top[p]:
-                high[p] += 1
-                rejected += 1
-            elif value == value:
-                total[p] += w
-                d = value - centre[p]
-                sums[p] += w * d
-                squares[p] += w * d * d
-                variance[p] += v
-                shot[p] += s
-                kept[p] += 1
-        hits[n] += rejected
-
-
-@fast_kernel
-def _weigh_by_light(tile, count, centre, bottom, top, weight, noise, photons, level, signal, added):
-    """Add up the kept samples again, each weight times ``noise / (noise + photons * signal)``: inverse variances.
-
-    The signal of a pixel is the mean of its frames, the same for all of them. Weights that follow each sample's own
-    light would favour those that came out faint; with inverse variances the error of this mean moves all weights
-    together and, to first order, the result not at all.
-    """
-    total, sums, squares, variance, shot = added[TOTAL], added[SUM], added[SQUARES], added[NOISE_SUM], added[PHOTON_SUM]
+    """Sort a block of pixels; fill its table of limits and, at their places, the ``plane`` of robust means."""
+    limits, centre = table[:CENTRE], table[CENTRE]
     for p in range(count):
-        mean = centre[p] + sums[p] / total[p] if total[p] > 0 else level
-        signal[p] = max(mean - level, np.float32(0.0))
-        total[p] = 0.0
-        sums[p] = 0.0
-        squares[p] = 0.0
-        variance[p] = 0.0
-        shot[p] = 0.0
-    for n in range(tile.shape[0]):
-        a = noise[n]
-        b = photons[n]
-        line = tile[n]
+        limits[BOTTOM, p] = np.float32(-np.inf)
+        limits[TOP, p] = np.float32(np.inf)
+    whole = rank(block, count, ranked, valid)
+    if method == MEAN:
         for p in range(count):
-            stays = (line[p] >= bottom[p]) & (line[p] <= top[p])
-            w = weight[n] * a / (a + b * signal[p]) if stays else np.float32(0.0)
-            d = line[p] - centre[p] if stays else np.float32(0.0)
-            total[p] += w
-            sums[p] += w * d
-            squares[p] += w * d * d
-            variance[p] += w * w * a
-            shot[p] += w * w * b
-
-
-@fast_kernel
-def _tell(tile, count, bottom, top, struck, at, verdict):
-    """Verdicts on the samples of a tile."""
-    for n in range(tile.shape[0]):
-        if not struck[n]:
-            continue
-        line = tile[n]
-        row = verdict[n]
+            centre[p] = first_sample(block, p)
+        return
+    if guarded:
+        # Tables and limits are not filled yet: there is room.
+        median_of_tile(block, count, sums[:GROUPS], squares[:GROUPS], limits[BOTTOM])
         for p in range(count):
-            row[at + p] = np.uint8(line[p] < bottom[p]) | (np.uint8(line[p] > top[p]) << 1)
-
-
-@kernel
-def store(
-    added, counts, count, at, centre, exact, level, from_scatter, mean, variance, kept, rejected_low, rejected_high
-):  # fmt: skip
-    """Mean (the centre itself if ``exact``) and its variance from what was added up for the pixels of a tile."""
+            plane[places[p] - first] = limits[BOTTOM, p]
+            limits[BOTTOM, p] = np.float32(-np.inf)
+    sort_tile(ranked, middle_pairs if whole & (method == MEDIAN) else pairs)
     for p in range(count):
-        i = at + p
-        kept[i] = counts[KEPT, p]
-        rejected_low[i] = counts[LOW, p]
-        rejected_high[i] = counts[HIGH, p]
-        total = added[TOTAL, p]
-        if counts[KEPT, p] == 0 or total <= 0:
-            mean[i] = np.float32(np.nan)
-            variance[i] = np.float32(np.nan)
-            continue
-        offset = added[SUM, p] / total
-        value = centre[p] if exact else centre[p] + offset
-        mean[i] = value
-        if from_scatter:
-            n = counts[KEPT, p]
-            scatter = max(added[SQUARES, p] / total - offset * offset, np.float32(0.0))
-            variance[i] = scatter / (n - 1) if n > 1 else np.float32(np.nan)
-        else:
-            spread = added[NOISE_SUM, p] + added[PHOTON_SUM, p] * max(value - level, np.float32(0.0))
-            variance[i] = spread / (total * total)
+        centre[p] = middle_of(ranked, p, np.int64(0), np.int64(valid[p])) if valid[p] > 0 else np.float32(0.0)
+    for p in range(count, TILE):
+        centre[p] = np.float32(0.0)
+    if method != MEDIAN:
+        if method not in (MINMAX, PERCENTILE):
+            running_sums(ranked, centre, sums, squares)
+        find_limits(
+            method, low, high, ranked, sums, squares, centre, valid, count,
+            model[0], model[1], model[2], critical, limits,
+        )  # fmt: skip
 
 
 @kernel
 def combine(
-    cube, first, last, pairs, method, low, high, critical, gain, zero, weight, noise, photons, level,
-    model_noise, model_photons, model_level, stretch, bend, sway, slope, curve, from_scatter, by_light,
-    mean, variance, kept, rejected_low, rejected_high, hits, verdict, at,
+    cube, swapped, region, inner, guarded, pairs, middle_pairs, method, low, high, critical,
+    gain, zero, weight, noise, photons, level, models, stretch, bend, sway, wing, share, from_scatter, by_light,
+    mean, variance, kept, rejected_low, rejected_high, hits, verdict,
 ):  # fmt: skip
-    """Combine the frames of ``cube`` (n, pixels) pixel by pixel, pixels ``first`` to ``last``: m of them.
+    """Combine the frames of ``cube`` (n, y, x) pixel by pixel in a ``region`` (top, bottom, left, right).
 
-    Sample i of a pixel is ``cube[i] * gain[i] + zero[i]``. ``pairs`` is the sorting network for n (for the mean: empty;
-    for the median the median network is enough if no sample is missing). ``low`` and
-    ``high`` are limits in sigma, or what the method takes instead; ``critical`` (n + 1,) holds the limits of the
-    generalized ESD for each number of samples. ``noise`` is the variance of each frame's background and ``photons``
-    the variance added per unit of signal above ``level``, both after the gain; they give the variance of the mean,
-    ``sum(w^2 (noise + photons * signal)) / sum(w)^2``; with ``from_scatter`` that is taken from the scatter of the kept
-    samples instead. With ``by_light`` the weights, those of the background, fall with the photon noise of the pixel's
-    light. ``model_noise``, ``model_photons`` and ``model_level`` are the noise model of the limits.
+    ``cube`` are the bits (uint32) of float32 numbers, big-endian if ``swapped``; sample i of a pixel is
+    ``cube[i] * gain[i] + zero[i]``. ``pairs`` is the sorting network for n, ``middle_pairs`` that for the median.
+    ``low`` and ``high`` are limits in sigma, or what the method takes instead; ``critical`` (n + 1,) holds the limits
+    of the generalized ESD for each number of samples. ``noise`` is the variance of each frame's background and
+    ``photons`` the variance added per unit of signal above ``level``, both after the gain; they give the variance of
+    the mean, ``sum(w^2 (noise + photons * signal)) / sum(w)^2``; with ``from_scatter`` that is taken from the scatter
+    of the kept samples instead. With ``by_light`` the weights, those of the background, fall with the photon noise of
+    the pixel's light. ``models`` (y, 3) are noise, photons and level of the limits for each row.
 
-    A sample beyond the limits stays if its frame explains it: its noise is ``stretch`` (n,) times that of all, its
-    seeing adds up to ``bend * curve``, or ``sway * slope`` covers it where the image is steep; ``bend`` and ``sway``
-    belong to frames (n,), ``slope`` and ``curve`` to pixels (m,).
+    A sample beyond the limits stays if its frame explains it: its noise is ``stretch`` (n,) times that of all, or, if
+    ``guarded``, its seeing adds up to ``bend`` times the curvature of the image, or ``sway`` times its slope covers it;
+    ``bend`` and ``sway`` belong to frames (n,). The image that these are taken from is that of means and, where there
+    may be outliers, of medians of five means; ``wing`` and the ``share`` of the noise in it are those of
+    `firstlight.kernels.steep`.
 
-    Writes ``mean`` (NaN where nothing was measured), ``variance``, ``kept`` and the two rejection counts, all (m,),
-    and adds to ``hits`` (n,) the number of samples rejected in each frame. ``verdict`` (n, ...) uint8 is told, from
-    column ``at`` on, of each sample whether it was too low (1) or too high (2), unless its rows are empty; it begins as
-    zeros.
+    Writes ``mean`` (NaN where nothing was measured), ``variance``, ``kept`` and the two rejection counts, all of the
+    size of the region; ``kept`` begins as n, the counts as zeros. Adds to ``hits`` (n,) the samples rejected in each
+    frame in the part ``inner`` of the region. ``verdict`` (2, n, y, words of 64 columns) of the region is told which
+    samples are too low and too high, unless it is empty; it begins as zeros.
     """
-    n_frames = cube.shape[0]
-    tile = np.empty((n_frames, TILE), np.float32)
-    ranked = np.empty((n_frames, TILE), np.float32)
-    sums = np.empty((n_frames + 1, TILE), np.float32)
-    squares = np.empty((n_frames + 1, TILE), np.float32)
+    n_frames, height, width = cube.shape
+    pitch = height * width
+    bits = cube.reshape(-1)
+    top, bottom, left, right = region
+    rim = 1 if guarded else 0
+    x_first, x_last = max(left - rim, 0), min(right + rim, width)
+    span = x_last - x_first if guarded else min(x_last - x_first, CHUNK)
+    room = (span + TILE - 1) // TILE + 1
+    blocks = np.empty((2, room, n_frames, TILE), np.float32)
+    tables = np.empty((2, room, CENTRE + 1, TILE), np.float32)
+    places = np.empty((2, room, TILE), np.int64)
+    filled = np.zeros(2, np.int64)
+    plane = np.empty((3, span), np.float32)
+    slope, curve = np.empty(span, np.float32), np.empty(span, np.float32)
+    steps, bends = np.zeros(TILE, np.float32), np.zeros(TILE, np.float32)
+    tile, ranked = np.empty((n_frames, TILE), np.float32), np.empty((n_frames, TILE), np.float32)
+    tail = np.empty((n_frames, TILE), np.uint32)
+    most = max(n_frames + 1, GROUPS)
+    sums, squares = np.empty((most, TILE), np.float32), np.empty((most, TILE), np.float32)
+    found = np.empty((4, TILE), np.float32)
+    bounds, outside = np.empty((2, TILE), np.float32), np.empty((2, TILE), np.int32)
     valid = np.empty(TILE, np.int32)
-    centre = np.empty(TILE, np.float32)
-    limits = np.empty((5, TILE), np.float32)
-    added = np.empty((5, TILE), np.float32)
-    counts = np.empty((3, TILE), np.int32)
+    added, counts = np.empty((5, TILE), np.float32), np.empty((3, TILE), np.int32)
+    inside = np.empty(TILE, np.bool_)
     signal = np.empty(TILE, np.float32)
     struck = np.empty(n_frames, np.bool_)
+    few = (n_frames - 1) // 2
     unequal = False
-    tolerant = False
+    total, noise_sum, photon_sum = np.float32(0.0), np.float32(0.0), np.float32(0.0)
     for n in range(n_frames):
         unequal |= stretch[n] != 1
-        tolerant |= (bend[n] != 0) | (sway[n] != 0)
-    for start in range(first, last, TILE):
-        count = min(TILE, last - start)
-        steepness = slope[start - first : start - first + count]
-        curvature = curve[start - first : start - first + count]
-        load_tile(cube, start, count, gain, zero, tile, ranked, valid)
-        for p in range(count):
-            limits[BOTTOM, p] = np.float32(-np.inf)
-            limits[TOP, p] = np.float32(np.inf)
-        if method == MEAN:
-            for p in range(count):
-                centre[p] = first_sample(tile, p)
-        else:
-            sort_tile(ranked, pairs)
-            for p in range(count):
-                centre[p] = middle_of(ranked, p, np.int64(0), np.int64(valid[p])) if valid[p] > 0 else np.float32(0.0)
-            for p in range(count, TILE):
-                centre[p] = np.float32(0.0)
-            if method != MEDIAN:
-                if method not in (MINMAX, PERCENTILE):
-                    _running_sums(ranked, centre, sums, squares)
-                find_limits(
-                    method, low, high, ranked, sums, squares, centre, valid, count,
-                    model_noise, model_photons, model_level, critical, limits,
+        total += weight[n]
+        noise_sum += weight[n] * weight[n] * noise[n]
+        photon_sum += weight[n] * weight[n] * photons[n]
+    reach_low, reach_high = usual_reach(method, low, high, critical, n_frames)
+    asks, easy = reach_low < np.float32(np.inf), (reach_low >= 0) & (not by_light) & (total > 0)
+
+    for a in range(x_first, x_last, span):
+        b = min(a + span, x_last)
+        for y in range(top - rim, bottom + rim):
+            row, line = y & 1, plane[y % 3]
+            if y < 0 or y >= height:
+                for x in range(b - a):
+                    line[x] = np.float32(np.nan)
+            else:
+                n_slow = 0
+                written = top <= y < bottom
+                for start in range(a, b, TILE):
+                    count = min(TILE, b - start)
+                    at = y * width + start
+                    for p in range(0, TILE, LANES):
+                        where = tile.reshape(-1)[p:], np.int64(TILE), found.reshape(-1)[p:]
+                        if count == TILE:
+                            sift(bits, at + p, pitch, n_frames, swapped, gain, zero, weight, *where)
+                        else:
+                            if p == 0:
+                                stage_tail(bits, at, pitch, count, tail)
+                            sift(tail.reshape(-1), p, np.int64(TILE), n_frames, swapped, gain, zero, weight, *where)
+                    if easy & asks:
+                        median_bounds(found, reach_low, reach_high, models[y, 0], models[y, 1], models[y, 2], bounds)
+                        for p in range(0, TILE, LANES):
+                            count_outside(tile.reshape(-1)[p:], n_frames, np.int64(TILE), bounds.reshape(-1)[p:],
+                                          outside.reshape(-1)[p:])  # fmt: skip
+                    clean = 0
+                    for p in range(count):
+                        ok = easy & (abs(found[TOTAL, p]) < np.float32(np.inf))
+                        if asks:
+                            ok &= (outside[0, p] <= few) & (outside[1, p] <= few)
+                        inside[p] = ok
+                        clean += ok
+                        line[start + p - a] = tile[0, p] + found[TOTAL, p] / total
+                    if clean == 0 and count == TILE and n_slow % TILE == 0:
+                        k = n_slow // TILE
+                        take_all(tile, blocks[row, k])
+                        for p in range(TILE):
+                            places[row, k, p] = start + p
+                        n_slow += TILE
+                    elif clean < count:
+                        for p in range(count):
+                            if inside[p]:
+                                continue
+                            k, slot = n_slow // TILE, n_slow % TILE
+                            take_column(tile, p, blocks[row, k], slot)
+                            places[row, k, slot] = start + p
+                            n_slow += 1
+                    if method == MEDIAN and clean > 0:
+                        # Pixels that miss a sample are taken already.
+                        sort_tile(tile, middle_pairs)
+                        for p in range(count):
+                            line[start + p - a] = middle_of(tile, p, np.int64(0), np.int64(n_frames))
+                    if written:
+                        inverse = 1 / (total * total)
+                        for p in range(max(left - start, 0), min(count, right - start)):
+                            value = line[start + p - a]
+                            spread = noise_sum + photon_sum * max(value - level, np.float32(0.0))
+                            if from_scatter:
+                                offset = found[TOTAL, p] / total
+                                scatter = max(found[SQUARES, p] / total - offset * offset, np.float32(0.0))
+                                spread = scatter / (n_frames - 1) if n_frames > 1 else np.float32(np.nan)
+                                spread *= total * total
+                            mean[y - top, start + p - left] = value
+                            variance[y - top, start + p - left] = spread * inverse
+                for k in range((n_slow + TILE - 1) // TILE):
+                    prepare(
+                        blocks[row, k], min(n_slow - k * TILE, TILE), tables[row, k], pairs, middle_pairs, method, low,
+                        high, critical, models[y], guarded, places[row, k], a, line, ranked, sums, squares, valid,
+                    )  # fmt: skip
+                filled[row] = n_slow
+            # A pixel is judged when the row after it is known.
+            y_now = y - rim
+            if y_now < top or y_now >= bottom:
+                continue
+            now = y_now & 1
+            if guarded and filled[now] > 0:
+                steep_row(
+                    plane[(y_now - 1) % 3], plane[y_now % 3], plane[(y_now + 1) % 3],
+                    share * models[y_now, 0], share * models[y_now, 1], models[y_now, 2], wing, slope, curve,
                 )  # fmt: skip
-        if method not in (MEAN, MEDIAN):
-            steep = unequal
-            for p in range(count if tolerant else 0):
-                steep |= (steepness[p] != 0) | (curvature[p] != 0)
-            if steep:
-                _settle(tile, count, limits, stretch, bend, sway, steepness, curvature)
-        _average(
-            tile, count, centre, limits[BOTTOM], limits[TOP], weight, noise, photons,
-            added[TOTAL], added[SUM], added[SQUARES], added[NOISE_SUM], added[PHOTON_SUM],
-            counts[KEPT], counts[LOW], counts[HIGH], hits, struck,
-        )  # fmt: skip
-        if by_light and method != MEDIAN:
-            _weigh_by_light(
-                tile, count, centre, limits[BOTTOM], limits[TOP], weight, noise, photons, np.float32(level), signal,
-                added,
-            )  # fmt: skip
-        if verdict.shape[1] > 0 and method not in (MEAN, MEDIAN):
-            _tell(tile, count, limits[BOTTOM], limits[TOP], struck, at + start - first, verdict)
-        store(
-            added, counts, count, start - first, centre, method == MEDIAN, np.float32(level), from_scatter,
-            mean, variance, kept, rejected_low, rejected_high,
-        )  # fmt: skip
+            for k in range((filled[now] + TILE - 1) // TILE):
+                count = min(filled[now] - k * TILE, TILE)
+                block, where, limits, centre = blocks[now, k], places[now, k], tables[now, k], tables[now, k, CENTRE]
+                steep = unequal
+                for p in range(count):
+                    x = where[p]
+                    inside[p] = (inner[0] <= y_now < inner[1]) & (inner[2] <= x < inner[3])
+                    if guarded:
+                        steps[p] = slope[x - a]
+                        bends[p] = curve[x - a]
+                        steep |= (steps[p] != 0) | (bends[p] != 0)
+                if steep and method not in (MEAN, MEDIAN):
+                    settle(block, count, limits, stretch, bend, sway, steps, bends)
+                average(block, count, centre, limits, weight, noise, photons, added, counts, inside, hits, struck)
+                if by_light and method != MEDIAN:
+                    weigh_by_light(block, count, centre, limits, weight, noise, photons, np.float32(level), signal, added)
+                if verdict.shape[3] > 0:
+                    tell(block, count, limits, struck, where, y_now - top, left, right - left, verdict)
+                for p in range(count):
+                    x = where[p] - left
+                    if x < 0 or x >= right - left:
+                        continue
+                    mean[y_now - top, x], variance[y_now - top, x] = settled(
+                        added, counts, p, centre[p], method == MEDIAN, np.float32(level), from_scatter
+                    )
+                    kept[y_now - top, x] = counts[0, p]
+                    rejected_low[y_now - top, x] = counts[1, p]
+                    rejected_high[y_now - top, x] = counts[2, p]

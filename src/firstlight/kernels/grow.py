@@ -4,47 +4,133 @@ from __future__ import annotations
 
 import numpy as np
 
-from firstlight.kernels.jit import kernel
+from firstlight.kernels.jit import inner_kernel, kernel
+from firstlight.kernels.lanes import fetch
 
-LOW, HIGH, GROWN = 1, 2, 4
-"""Bits of a verdict on a sample: too low, too high, beside many that are too high."""
+LOW, HIGH = 0, 1
+"""Planes of a verdict: samples that are too low, too high."""
+AHEAD = 24
+"""Pixels ahead of which the next samples are asked for."""
+DIGITS = 5
+"""Binary digits of the counts; more than 31 count as 31."""
+
+
+@inner_kernel
+def set_bits(word):
+    """How many bits of a word of 64 are set."""
+    word -= (word >> np.uint64(1)) & np.uint64(0x5555555555555555)
+    word = (word & np.uint64(0x3333333333333333)) + ((word >> np.uint64(2)) & np.uint64(0x3333333333333333))
+    word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+    return (word * np.uint64(0x0101010101010101)) >> np.uint64(56)
+
+
+@inner_kernel
+def _many(plane, y, k, reach, fewest, digits):
+    """Which of the 64 samples of word ``k`` in row ``y`` have ``fewest`` set ones around them: counted for all at once,
+    each word of ``digits`` holding one binary digit of 64 counts."""
+    height, words = plane.shape
+    nought, full = np.uint64(0), np.uint64(0xFFFFFFFFFFFFFFFF)
+    for d in range(DIGITS):
+        digits[d] = nought
+    for yy in range(max(y - reach, 0), min(y + reach + 1, height)):
+        here = plane[yy, k]
+        before = plane[yy, k - 1] if k > 0 else nought
+        after = plane[yy, k + 1] if k < words - 1 else nought
+        if (here | before | after) == nought:
+            continue
+        for shift in range(-reach, reach + 1):
+            carry = here
+            if shift > 0:
+                carry = (here >> np.uint64(shift)) | (after << np.uint64(64 - shift))
+            elif shift < 0:
+                carry = (here << np.uint64(-shift)) | (before >> np.uint64(64 + shift))
+            for d in range(DIGITS):
+                both = digits[d] & carry
+                digits[d] ^= carry
+                carry = both
+            for d in range(DIGITS):
+                digits[d] |= carry
+    above, equal = nought, full
+    for d in range(DIGITS - 1, -1, -1):
+        if (fewest >> d) & 1:
+            equal &= digits[d]
+        else:
+            above |= equal & digits[d]
+            equal &= ~digits[d]
+    return above | equal
 
 
 @kernel
-def grow(
-    words, verdict, height, width, reach, fewest, top, bottom, left, right, counts, touched, hits
-):  # fmt: skip
+def grow(verdict, reach, fewest, last, grown, touched):
     """Mark the samples that have ``fewest`` or more HIGH ones of their own frame within ``reach`` rows and columns.
 
-    ``verdict`` (n, 8 k) uint8 holds the planes of the frames, (height, width) each and zeros up to the next multiple of
-    eight; ``words`` are the same bytes as (n, k) uint64. ``counts`` (8 k,) uint8 is zero and stays so; ``touched``
-    (8 k,) becomes 1 where any frame was marked, and ``hits`` (n,) grows by the samples that had been rejected in the
-    given rows and columns. Each mark depends on nothing further away than ``reach``.
+    ``verdict`` (2, n, y, words) uint64 holds a bit for each sample, 64 columns a word, the first in the lowest bit;
+    ``last`` are the bits of the last word that stand for columns. ``grown`` (n, y, words) and ``touched`` (y, words),
+    of any frame, receive bits likewise. Each mark depends on nothing further away than ``reach``.
     """
-    for n in range(verdict.shape[0]):
-        row = verdict[n]
-        found = 0
-        for k in range(words.shape[1]):
-            if words[n, k] == 0:
-                continue
-            for i in range(8 * k, 8 * k + 8):
-                if row[i] == 0:
+    _, n_frames, height, words = verdict.shape
+    counts = np.zeros((height, words + 2), np.uint16)
+    near = np.empty(words, np.uint16)
+    digits = np.empty(DIGITS, np.uint64)
+    for n in range(n_frames):
+        plane = verdict[HIGH, n]
+        for y in range(height):
+            for k in range(words):
+                counts[y, k + 1] = set_bits(plane[y, k]) if plane[y, k] else np.uint16(0)
+        for y in range(height):
+            for k in range(words):
+                near[k] = 0
+            for yy in range(max(y - reach, 0), min(y + reach + 1, height)):
+                for k in range(words):
+                    near[k] += counts[yy, k] + counts[yy, k + 1] + counts[yy, k + 2]
+            for k in range(words):
+                if near[k] < fewest:
                     continue
-                y = i // width
-                x = i - y * width
-                hits[n] += (y >= top) & (y < bottom) & (x >= left) & (x < right)
-                if row[i] & HIGH == 0:
-                    continue
-                found += 1
-                for yy in range(max(y - reach, 0), min(y + reach + 1, height)):
-                    for xx in range(max(x - reach, 0), min(x + reach + 1, width)):
-                        counts[yy * width + xx] += np.uint8(1)
-        if found == 0:
-            continue
-        if found >= fewest:
-            for i in range(height * width):
-                many = counts[i] >= fewest
-                row[i] |= np.uint8(GROWN) if many else np.uint8(0)
-                touched[i] |= np.uint8(1) if many else np.uint8(0)
-        for i in range(height * width):
-            counts[i] = 0
+                marks = _many(plane, y, k, reach, fewest, digits)
+                if k == words - 1:
+                    marks &= last
+                grown[n, y, k] = marks
+                touched[y, k] |= marks
+
+
+@inner_kernel
+def _state(word, infinite, verdict, grown, n, y, x):
+    """Whether a sample stays, and whether it goes only because it lies beside such as are too high."""
+    k, bit = x >> 6, np.uint64(x & 63)
+    rejected = ((verdict[LOW, n, y, k] | verdict[HIGH, n, y, k]) >> bit) & np.uint64(1) != np.uint64(0)
+    marked = (grown[n, y, k] >> bit) & np.uint64(1) != np.uint64(0)
+    good = (word & infinite != infinite) & (not rejected)
+    return good & (not marked), good & marked
+
+
+@kernel
+def collect(bits, swapped, top, left, verdict, grown, ys, xs, fewest, samples, more, hits):
+    """Samples of some pixels without those that were rejected and grown.
+
+    ``bits`` (n, y, x) are those of the cube, as `firstlight.kernels.combine` takes it, whose region begins at ``top``
+    and ``left``; the pixels are at ``ys`` and ``xs`` (k,) in the region. Rejected samples become NaN in ``samples``
+    (n, k), uint32 like ``bits``. ``more`` (k,) receives how many of a pixel were grown, or -1 where fewer than
+    ``fewest`` would be left; ``hits`` (n,) grows by those of each frame.
+    """
+    nan = np.uint32(0x0000C07F) if swapped else np.uint32(0x7FC00000)
+    grown_nan = np.uint32(0x0100C07F) if swapped else np.uint32(0x7FC00001)
+    infinite = np.uint32(0x0000807F) if swapped else np.uint32(0x7F800000)
+    kept = np.zeros(ys.shape[0], np.int32)
+    flat = bits.reshape(-1)
+    height, width = bits.shape[1:]
+    for n in range(bits.shape[0]):
+        first = (n * height + top) * width + left
+        for i in range(ys.shape[0]):
+            # The pixels of a trail lie in lines of the cache of their own: half of the time was waiting for them.
+            ahead = min(i + AHEAD, ys.shape[0] - 1)
+            fetch(flat, first + ys[ahead] * width + xs[ahead])
+            word = flat[first + ys[i] * width + xs[i]]
+            stays, beside = _state(word, infinite, verdict, grown, n, ys[i], xs[i])
+            samples[n, i] = word if stays else (grown_nan if beside else nan)
+            kept[i] += stays
+            more[i] += beside
+    for i in range(ys.shape[0]):
+        more[i] = more[i] if kept[i] >= fewest else -1
+    for n in range(bits.shape[0]):
+        for i in range(ys.shape[0]):
+            hits[n] += (samples[n, i] == grown_nan) & (more[i] > 0)

@@ -4,73 +4,80 @@ from __future__ import annotations
 
 import numpy as np
 
-from firstlight.kernels.jit import fast_kernel
+from firstlight.kernels.jit import fast_kernel, inner_kernel, kernel
+from firstlight.kernels.tiles import TILE, normalise_tile
 
-TILE = 256
 GROUPS = 5
 """Means of so many groups of frames are made; their median is blind to outliers in two of them."""
 BEYOND = np.float32(4.0)
 """Sigma of the noise below which nothing is steep."""
 
 
-@fast_kernel
+@kernel
 def median_of_means(cube, gain, zero, plane):
     """Robust mean of ``cube`` (n, m) after gain and zero into ``plane`` (m,): NaN where no frame has a sample.
 
     Frame i belongs to group i % 5. One pass, no sorting of frames: a fifth of the work of a clipped mean.
     """
     n_frames, n_pixels = cube.shape
-    groups = min(GROUPS, n_frames)
-    sums = np.empty((GROUPS, TILE), np.float32)
-    counts = np.empty((GROUPS, TILE), np.float32)
-    few = np.empty(GROUPS, np.float32)
+    tile = np.empty((n_frames, TILE), np.float32)
+    sums, numbers = np.empty((GROUPS, TILE), np.float32), np.empty((GROUPS, TILE), np.float32)
     for start in range(0, n_pixels, TILE):
         count = min(TILE, n_pixels - start)
-        for k in range(GROUPS):
-            for p in range(TILE):
-                sums[k, p] = 0.0
-                counts[k, p] = 0.0
-        for n in range(n_frames):
-            source = cube[n, start : start + count]
-            total = sums[n % GROUPS]
-            number = counts[n % GROUPS]
-            g = gain[n]
-            z = zero[n]
-            for p in range(count):
-                value = source[p] * g + z
-                finite = abs(value) < np.float32(np.inf)
-                total[p] += value if finite else np.float32(0.0)
-                number[p] += np.float32(1.0) if finite else np.float32(0.0)
-        missing = 0
-        for k in range(groups):
-            total = sums[k]
-            number = counts[k]
-            for p in range(count):
-                missing += number[p] == 0
-                total[p] /= number[p]
-        if groups == GROUPS and missing == 0:
-            _median_of_five(sums, count, plane[start : start + count])
-            continue
+        normalise_tile(cube, start, count, gain, zero, tile)
+        median_of_tile(tile, count, sums, numbers, plane[start : start + count])
+
+
+@inner_kernel
+def median_of_tile(tile, count, sums, numbers, out):
+    """The same of the first ``count`` columns of a tile (n, pixels) that is normalised; two tables for the groups."""
+    n_frames = tile.shape[0]
+    groups = min(GROUPS, n_frames)
+    for k in range(GROUPS):
+        for p in range(TILE):
+            sums[k, p] = 0.0
+            numbers[k, p] = 0.0
+    for n in range(n_frames):
+        line = tile[n]
+        total = sums[n % GROUPS]
+        number = numbers[n % GROUPS]
         for p in range(count):
-            size = 0
-            for k in range(groups):
-                if counts[k, p] == 0:
-                    continue
-                j = size
-                while j > 0 and few[j - 1] > sums[k, p]:
-                    few[j] = few[j - 1]
-                    j -= 1
-                few[j] = sums[k, p]
-                size += 1
-            if size == 0:
-                plane[start + p] = np.float32(np.nan)
-            elif size % 2:
-                plane[start + p] = few[size // 2]
-            else:
-                plane[start + p] = np.float32(0.5) * (few[size // 2 - 1] + few[size // 2])
+            value = line[p]
+            finite = abs(value) < np.float32(np.inf)
+            total[p] += value if finite else np.float32(0.0)
+            number[p] += np.float32(1.0) if finite else np.float32(0.0)
+    missing = 0
+    for k in range(groups):
+        total = sums[k]
+        number = numbers[k]
+        for p in range(count):
+            missing += number[p] == 0
+            total[p] /= number[p]
+    if groups == GROUPS and missing == 0:
+        _median_of_five(sums, count, out)
+        return
+    for p in range(count):
+        # Those that have a mean first, in order: five at most.
+        size = 0
+        for k in range(groups):
+            if numbers[k, p] == 0:
+                continue
+            value = sums[k, p]
+            j = size
+            while j > 0 and sums[j - 1, p] > value:
+                sums[j, p] = sums[j - 1, p]
+                j -= 1
+            sums[j, p] = value
+            size += 1
+        if size == 0:
+            out[p] = np.float32(np.nan)
+        elif size % 2:
+            out[p] = sums[size // 2, p]
+        else:
+            out[p] = np.float32(0.5) * (sums[size // 2 - 1, p] + sums[size // 2, p])
 
 
-@fast_kernel
+@inner_kernel
 def _median_of_five(rows, count, out):
     """Of each column, without a branch: what is neither the largest of the smaller nor the smallest of the larger."""
     for p in range(count):
@@ -94,34 +101,45 @@ def steepness(plane, noise, photons, level, wing, slope, curve):
     Outside of cores the Laplacian falls off faster than the light that worse seeing brings there: where it is not
     negative, ``wing`` times the slope is added to it.
     """
-    height, width = plane.shape
-    zero = np.float32(0.0)
-    # A row between two missing pixels, and missing rows beyond the edges: no case differs from another.
-    row = np.full(width + 2, np.float32(np.nan))
-    none = np.full(width, np.float32(np.nan))
-    for y in range(height):
+    none = np.full(plane.shape[1], np.float32(np.nan))
+    for y in range(plane.shape[0]):
         above = plane[y - 1] if y > 0 else none
-        below = plane[y + 1] if y < height - 1 else none
-        for x in range(width):
-            row[x + 1] = plane[y, x]
-        for x in range(width):
-            value = row[x + 1]
-            left = row[x] - value
-            right = row[x + 2] - value
-            up = above[x] - value
-            down = below[x] - value
-            step = zero
-            step = abs(left) if abs(left) > step else step
-            step = abs(right) if abs(right) > step else step
-            step = abs(up) if abs(up) > step else step
-            step = abs(down) if abs(down) > step else step
-            across = left + right
-            along = up + down
-            bend = (across if across == across else zero) + (along if along == along else zero)
-            unit = BEYOND * BEYOND * (noise + photons * (value - level if value > level else zero))
-            square = step * step - 2 * unit
-            steep = np.sqrt(square if square > 0 else zero)
-            square = bend * bend - 20 * unit
-            size = np.sqrt(square if square > 0 else zero)
-            slope[y, x] = steep
-            curve[y, x] = -size if (bend < 0) & (size > 0) else size + wing * steep
+        below = plane[y + 1] if y < plane.shape[0] - 1 else none
+        steep_row(above, plane[y], below, noise, photons, level, wing, slope[y], curve[y])
+
+
+@inner_kernel
+def steep_row(above, row, below, noise, photons, level, wing, slope, curve):
+    """One row of `steepness`; ``above`` and ``below`` are the rows beside it, NaN where there is none."""
+    width = row.shape[0]
+    edge = np.float32(np.nan)
+    for x in (0, width - 1):
+        left = row[x - 1] if x > 0 else edge
+        right = row[x + 1] if x < width - 1 else edge
+        slope[x], curve[x] = steep_pixel(row[x], left, right, above[x], below[x], noise, photons, level, wing)
+    for x in range(1, width - 1):
+        slope[x], curve[x] = steep_pixel(row[x], row[x - 1], row[x + 1], above[x], below[x], noise, photons, level, wing)
+
+
+@inner_kernel
+def steep_pixel(value, left, right, up, down, noise, photons, level, wing):
+    """Slope and curvature at one pixel beside its four neighbours."""
+    zero = np.float32(0.0)
+    left -= value
+    right -= value
+    up -= value
+    down -= value
+    step = zero
+    step = abs(left) if abs(left) > step else step
+    step = abs(right) if abs(right) > step else step
+    step = abs(up) if abs(up) > step else step
+    step = abs(down) if abs(down) > step else step
+    across = left + right
+    along = up + down
+    bend = (across if across == across else zero) + (along if along == along else zero)
+    unit = BEYOND * BEYOND * (noise + photons * (value - level if value > level else zero))
+    square = step * step - 2 * unit
+    steep = np.sqrt(square if square > 0 else zero)
+    square = bend * bend - 20 * unit
+    size = np.sqrt(square if square > 0 else zero)
+    return steep, -size if (bend < 0) & (size > 0) else size + wing * steep

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from firstlight.kernels.combine import (
+from firstlight.kernels.jit import fast_kernel, kernel
+from firstlight.kernels.tiles import (
     HIGH,
     KEPT,
     LOW,
@@ -16,10 +17,9 @@ from firstlight.kernels.combine import (
     TOTAL,
     first_sample,
     load_tile,
+    settled,
     sort_tile,
-    store,
 )
-from firstlight.kernels.jit import fast_kernel, kernel
 
 KAPPA_SQUARE = np.float32(4.0)
 """Square of the limit, in sigma, of the pass that finds mean and scale."""
@@ -199,7 +199,9 @@ def adaptive(
             tile, count, low, high, centre, edges, weight, noise, photons, model_noise, model_photons, model_level,
             bend, sway, slope[at : at + count], curve[at : at + count], added, counts, hits,
         )  # fmt: skip
-        store(
-            added, counts, count, at, centre, False, np.float32(level), from_scatter,
-            mean, variance, kept, rejected_low, rejected_high,
-        )  # fmt: skip
+        for p in range(count):
+            i = at + p
+            mean[i], variance[i] = settled(added, counts, p, centre[p], False, np.float32(level), from_scatter)
+            kept[i] = counts[KEPT, p]
+            rejected_low[i] = counts[LOW, p]
+            rejected_high[i] = counts[HIGH, p]

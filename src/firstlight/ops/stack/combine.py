@@ -8,15 +8,19 @@ import numpy as np
 
 from firstlight.errors import InputError
 from firstlight.kernels import combine as kernels
+from firstlight.kernels import grow as grow_kernels
 from firstlight.kernels import reject, weigh
 from firstlight.kernels.network import median_network, sorting_network
 from firstlight.ops.stack.factors import critical_deviates, extreme_factors, median_factors
-from firstlight.ops.stack.grow import GROWN, Verdict, wider
-from firstlight.ops.stack.guard import BEND, SWAY, SWAY_UNSEEN, Guard, guard_stars
+from firstlight.ops.stack import guard
+from firstlight.ops.stack.grow import Verdict, wider
+from firstlight.ops.stack.guard import BEND, SWAY, SWAY_UNSEEN, Guard
 from firstlight.ops.stack.rules import RULES, Combine
 
 _BLIND = ("noise", "averaged", "percentile", "adaptive")
 """Methods whose limits do not grow with the scatter of the samples."""
+BIG_ENDIAN = np.dtype(">f4")
+"""float32 as FITS files hold it."""
 NOISIER = 1.1
 """A frame noisier than all together by more than this factor is judged by its own noise."""
 
@@ -81,7 +85,8 @@ def combine_cube(
     Parameters
     ----------
     cube : ndarray
-        float32 (n, ...); samples that are not finite are missing and never count. With ``terms.seeing`` (n, y, x).
+        float32 (n, ...), in either byte order; samples that are not finite are missing and never count. With
+        ``terms.seeing`` (n, y, x).
     settings : Combine
     terms : FrameTerms
     inner : tuple of slices, optional
@@ -120,23 +125,34 @@ def combine_cube(
     # Limits that rest on the noise alone must know what else makes frames differ.
     settings = settings.resolved(n, noise_known=terms.noise_known and terms.seeing is not None)
     _check(settings, terms, n)
-    cube = np.ascontiguousarray(cube, dtype=np.float32)
-    if inner is None:
-        inner = np.s_[:, :] if cube.ndim == 3 else ()
-    grows = cube.ndim == 3 and terms.seeing is not None and settings.grows(n)
-    outer, within = wider(inner, cube.shape[1:], settings.grow) if grows else (inner, inner)
-    guard = _guard(cube, settings, terms, outer)
-    flat, first, last, shape = _inner(cube, outer)
+    as_it_is = cube.dtype == BIG_ENDIAN and settings.method not in ("averaged", "weighted-median", "adaptive")
+    cube = np.ascontiguousarray(cube, BIG_ENDIAN if as_it_is else np.float32)
+    if cube.ndim != 3:
+        inner, shape = None, cube.shape[1:]
+        # Rows matter to one method only; fewer are quicker.
+        rows = int(np.prod(shape[:-1])) if settings.method == "averaged" else 1
+        cube = cube.reshape(n, rows, -1)
+    else:
+        shape = cube.shape[1:]
+    whole = np.s_[0 : cube.shape[1], 0 : cube.shape[2]]
+    inner = whole if inner is None else tuple(np.s_[slice(*p.indices(k)[:2])] for p, k in zip(inner, cube.shape[1:]))
+    if inner != whole:
+        shape = tuple(part.stop - part.start for part in inner)
     if settings.method in ("min", "max", "chi2"):
-        return _extreme(flat[:, first:last], settings.method, terms, shape)
-    verdict = Verdict.blank(n, shape) if grows else None
-    planes = _combine(
-        flat, first, last, shape[-1] if shape else 1, settings, terms, guard, variance_from_scatter, verdict
-    )
-    if verdict is not None:
-        planes = _grown(planes, flat[:, first:last], verdict, within, settings, terms, variance_from_scatter)
-        shape = tuple(part.stop - part.start for part in within)
+        return _extreme(cube[:, *inner], settings.method, terms, shape)
+    if settings.method == "adaptive":
+        planes = _adaptive(cube, inner, settings, terms, variance_from_scatter)
+    elif terms.seeing is not None and settings.grows(n):
+        outer, within = wider(inner, cube.shape[1:], settings.grow)
+        size = tuple(part.stop - part.start for part in outer)
+        verdict = Verdict.blank(n, size)
+        planes = _combine(cube, outer, within, settings, terms, variance_from_scatter, verdict)
+        planes = _grown(planes, cube, outer, verdict, within, settings, terms, variance_from_scatter)
+    else:
+        planes = _combine(cube, inner, None, settings, terms, variance_from_scatter, None)
     mean, variance, *rest, hits = planes
+    if settings.method == "weighted-median":
+        _weighted_medians(cube, inner, terms, mean)
     if settings.method in ("median", "weighted-median"):
         variance *= median_factors(n)[rest[0]] ** 2
     elif settings.method == "sum":
@@ -156,102 +172,124 @@ def _check(settings: Combine, terms: FrameTerms, n: int) -> None:
         )
 
 
-def _guard(cube: np.ndarray, settings: Combine, terms: FrameTerms, inner: tuple[slice, ...]) -> Guard | None:
-    if terms.seeing is None or not settings.guards(len(cube)):
-        return None
-    sway = SWAY_UNSEEN if settings.method in _BLIND else SWAY
-    noise, photons = float(np.mean(terms.noise)), float(np.mean(terms.photons))
-    bend_sway = settings.guard * BEND, settings.guard * sway
-    return guard_stars(cube, terms.seeing, terms.gain, terms.zero, (noise, photons, terms.level), inner, *bend_sway)
+def _bits(cube: np.ndarray) -> np.ndarray:
+    """The numbers of a cube as the kernels take them, whichever their byte order."""
+    return cube.view(np.uint32)
 
 
-def _inner(cube: np.ndarray, inner: tuple[slice, ...]) -> tuple[np.ndarray, int, int, tuple[int, ...]]:
-    """The cube with flat planes, the range of pixels in them to combine, and the shape of these."""
-    flat = cube.reshape(len(cube), -1)
-    if not inner:
-        return flat, 0, flat.shape[1], cube.shape[1:]
-    height, width = cube.shape[1:]
-    top, bottom, _ = inner[0].indices(height)
-    left, right, _ = inner[1].indices(width)
-    if right - left == width:
-        return flat, top * width, bottom * width, (bottom - top, width)
-    flat = np.ascontiguousarray(cube[:, top:bottom, left:right]).reshape(len(cube), -1)
-    return flat, 0, flat.shape[1], (bottom - top, right - left)
+def _swapped(cube: np.ndarray) -> bool:
+    return not cube.dtype.isnative
+
+
+def _blank(size: tuple[int, int], kept: int) -> tuple[np.ndarray, ...]:
+    """Mean, variance, kept and rejected samples of a region, before anything is known of them."""
+    floats = (np.empty(size, np.float32) for _ in range(2))
+    return *floats, np.full(size, kept, np.int32), *(np.zeros(size, np.int32) for _ in range(2))
 
 
 def _combine(
-    flat: np.ndarray, first: int, last: int, width: int, settings: Combine, terms: FrameTerms, guard: Guard | None,
-    variance_from_scatter: bool, verdict: Verdict | None,
+    cube: np.ndarray, where: tuple[slice, slice], within: tuple[slice, slice] | None, settings: Combine,
+    terms: FrameTerms, variance_from_scatter: bool, verdict: Verdict | None,
 ) -> tuple[np.ndarray, ...]:  # fmt: skip
-    """Run the kernel over pixels first to last; with ``averaged`` row by row."""
-    n, size = len(flat), last - first
-    planes = (*(np.empty(size, np.float32) for _ in range(2)), *(np.empty(size, np.int32) for _ in range(3)))
+    """Run the kernel over a region; rejected samples are counted for the frames in the part ``within`` only."""
+    n, height, _ = cube.shape
+    rows, columns = where
+    top, bottom, left, right = region = (rows.start, rows.stop, columns.start, columns.stop)
+    planes = _blank((bottom - top, right - left), n)
     hits = np.zeros(n, np.int64)
     rule = RULES[settings.method].kernel
-    if rule == reject.MEAN:
-        pairs = sorting_network(1)
-    elif rule == reject.MEDIAN and np.isfinite(flat[:, first:last]).all():
-        pairs = median_network(n)
-    else:
-        pairs = sorting_network(n)
     # Read-only like the tables of the other methods: a writable array is another type, compiled for anew.
     critical = np.frombuffer(bytes(4 * (n + 1)), np.float32)
     if settings.method == "esd":
         critical = critical_deviates(n, settings.significance)
     low, high = settings.outliers if settings.method == "esd" else settings.low, settings.high
-    guard = guard or Guard.none(n, size)
-    mean_noise = float(np.mean(terms.noise))
+    mean_noise, mean_photons = float(np.mean(terms.noise)), float(np.mean(terms.photons))
     stretch = np.sqrt(terms.noise / np.float32(mean_noise)) if mean_noise > 0 else np.ones(n, np.float32)
     stretch = np.where(stretch > NOISIER, stretch, np.float32(1.0))
-
-    own = (terms.gain, terms.zero, terms.weight, terms.noise, terms.photons, np.float32(terms.level))
-    model = tuple(map(np.float32, (mean_noise, np.mean(terms.photons), terms.level)))
-    limits = np.float32(low), np.float32(high)
-    if settings.method == "adaptive":
-        tolerances = guard.bend, guard.sway, guard.slope, guard.curve
-        # A limit below 2 sigma could leave nothing.
-        limits = tuple(np.maximum(limits, np.float32(2.0)))
-        weigh.adaptive(flat, first, last, *limits, *own, *model, *tolerances, variance_from_scatter, *planes, hits)
-        return (*planes, hits)
-    by_light = terms.by_light and terms.noise_known
-    told = verdict.samples if verdict else np.empty((n, 0), np.uint8)
-    # Rows differ in nothing but the noise model of the averaged clip.
-    step = width if settings.method == "averaged" else size
-    for start in range(first, last, max(step, 1)):
-        part = np.s_[start - first : start - first + step]
-        if settings.method == "averaged":
-            model = _row_noise(flat[:, start : start + step], terms)
-        kernels.combine(
-            flat, start, start + step, pairs, rule, *limits, critical, *own, *model,
-            stretch, guard.bend, guard.sway, guard.slope[part], guard.curve[part], variance_from_scatter, by_light,
-            *(plane[part] for plane in planes), hits, told, start - first,
-        )  # fmt: skip
-    if settings.method == "weighted-median":
-        weigh.weighted_median(flat, first, last, sorting_network(n), *own[:3], planes[0])
+    models = np.empty((height, 3), np.float32)
+    models[:] = mean_noise, mean_photons, terms.level
+    if settings.method == "averaged":
+        for y in range(top, bottom):
+            models[y] = _row_noise(cube[:, y, columns], terms)
+    guarded = terms.seeing is not None and settings.guards(n)
+    bend, sway, wing, share = _tolerances(terms, settings) if guarded else (*np.zeros((2, n), np.float32), 0.0, 0.0)
+    inner = region
+    if within is not None:
+        inner = (top + within[0].start, top + within[0].stop, left + within[1].start, left + within[1].stop)
+    kernels.combine(
+        _bits(cube), _swapped(cube), region, inner, guarded, sorting_network(1 if rule == reject.MEAN else n), median_network(n), rule,
+        np.float32(low), np.float32(high), critical,
+        terms.gain, terms.zero, terms.weight, terms.noise, terms.photons, np.float32(terms.level), models,
+        stretch, bend, sway, np.float32(wing), np.float32(share), variance_from_scatter,
+        terms.by_light and terms.noise_known, *planes, hits,
+        verdict.samples if verdict else np.empty((2, n, 0, 0), np.uint64),
+    )  # fmt: skip
     return (*planes, hits)
 
 
+def _tolerances(terms: FrameTerms, settings: Combine) -> tuple[np.ndarray, np.ndarray, float, float]:
+    """What frames may be off by where the image is steep, and how much of the noise of one sample the image has.
+
+    The image is a weighted mean where that holds no outlier, a median of five means elsewhere; its noise that of the
+    worse.
+    """
+    sway = SWAY_UNSEEN if settings.method in _BLIND else SWAY
+    tolerances = guard.tolerances(terms.seeing, settings.guard * BEND, settings.guard * sway)
+    weight = terms.weight.astype(np.float64)
+    share = float(np.sum(weight**2) / max(np.sum(weight) ** 2, 1e-300))
+    return *tolerances, max(guard.MEAN_OF_GROUPS / len(weight), share)
+
+
+def _adaptive(
+    cube: np.ndarray, inner: tuple[slice, slice], settings: Combine, terms: FrameTerms, variance_from_scatter: bool
+) -> tuple[np.ndarray, ...]:
+    n = len(cube)
+    size = tuple(part.stop - part.start for part in inner)
+    planes, hits = _blank(size, 0), np.zeros(n, np.int64)
+    flat = np.ascontiguousarray(cube[:, *inner]).reshape(n, -1)
+    model = float(np.mean(terms.noise)), float(np.mean(terms.photons)), terms.level
+    tolerated = Guard.none(n, flat.shape[1])
+    if terms.seeing is not None and settings.guards(n):
+        bend, sway = settings.guard * BEND, settings.guard * SWAY_UNSEEN
+        tolerated = guard.guard_stars(cube, terms.seeing, terms.gain, terms.zero, model, inner, bend, sway)
+    # A limit below 2 sigma could leave nothing.
+    limits = (np.maximum(np.float32(limit), np.float32(2.0)) for limit in (settings.low, settings.high))
+    weigh.adaptive(
+        flat, 0, flat.shape[1], *limits,
+        terms.gain, terms.zero, terms.weight, terms.noise, terms.photons, np.float32(terms.level),
+        *map(np.float32, model), tolerated.bend, tolerated.sway, tolerated.slope, tolerated.curve,
+        variance_from_scatter, *(plane.reshape(-1) for plane in planes), hits,
+    )  # fmt: skip
+    return (*planes, hits)
+
+
+def _weighted_medians(cube: np.ndarray, inner: tuple[slice, slice], terms: FrameTerms, out: np.ndarray) -> None:
+    flat = np.ascontiguousarray(cube[:, *inner]).reshape(len(cube), -1)
+    pairs = sorting_network(len(cube))
+    weigh.weighted_median(flat, 0, flat.shape[1], pairs, terms.gain, terms.zero, terms.weight, out.reshape(-1))
+
+
 def _grown(
-    planes: tuple[np.ndarray, ...], flat: np.ndarray, verdict: Verdict, within: tuple[slice, slice], settings: Combine,
-    terms: FrameTerms, variance_from_scatter: bool,
+    planes: tuple[np.ndarray, ...], cube: np.ndarray, where: tuple[slice, slice], verdict: Verdict,
+    within: tuple[slice, slice], settings: Combine, terms: FrameTerms, variance_from_scatter: bool,
 ) -> tuple[np.ndarray, ...]:  # fmt: skip
     """Planes without the samples beside trails, of the pixels ``within`` only."""
-    pixels, hits = verdict.grow(settings.grow, within)
-    samples = flat[:, pixels]
-    told = verdict.of(pixels)
-    told[~np.isfinite(samples)] = 0
-    samples[told != 0] = np.nan
-    enough = np.isfinite(samples).sum(axis=0) >= reject.FEWEST
-    pixels, samples, told = pixels[enough], samples[:, enough], told[:, enough]
+    *planes, hits = planes
+    pixels = verdict.grow(settings.grow)
+    pixels = pixels[verdict.inside(pixels, within)]
     if pixels.size:
-        plain = Combine(method="mean", guard=0)
-        again = _combine(samples, 0, len(pixels), len(pixels), plain, terms, None, variance_from_scatter, None)
+        samples = np.empty((len(cube), 1, pixels.size), cube.dtype)
+        more = np.zeros(pixels.size, np.int32)
+        grow_kernels.collect(
+            _bits(cube), _swapped(cube), where[0].start, where[1].start, verdict.samples, verdict.grown,
+            *np.divmod(pixels, verdict.shape[1]), reject.FEWEST, _bits(samples)[:, 0], more, hits,
+        )  # fmt: skip
+        plain, enough = Combine(method="mean", guard=0), more >= 0
+        again = _combine(samples, np.s_[0:1, 0 : pixels.size], None, plain, terms, variance_from_scatter, None)
         for plane, values in zip(planes[:3], again):
-            plane[pixels] = values
-        more = told == GROWN
-        planes[4][pixels] += more.sum(axis=0, dtype=np.int32)
-        hits += more[:, verdict.inside(pixels, within)].sum(axis=1)
-    return (*(plane.reshape(verdict.shape)[within].reshape(-1) for plane in planes[:5]), hits)
+            plane.reshape(-1)[pixels[enough]] = values[0, enough]
+        planes[4].reshape(-1)[pixels[enough]] += more[enough]
+    return (*(plane[within] for plane in planes), hits)
 
 
 def _row_noise(row: np.ndarray, terms: FrameTerms) -> tuple[np.float32, ...]:
@@ -271,8 +309,9 @@ def _row_noise(row: np.ndarray, terms: FrameTerms) -> tuple[np.float32, ...]:
     return np.float32(noise), np.float32(noise / level if level > 0 else 0.0), np.float32(level)
 
 
-def _extreme(flat: np.ndarray, method: str, terms: FrameTerms, shape: tuple[int, ...]) -> Combined:
+def _extreme(cube: np.ndarray, method: str, terms: FrameTerms, shape: tuple[int, ...]) -> Combined:
     """Lowest, highest, or root mean square signal in sigma."""
+    flat = cube.reshape(len(cube), -1)
     n, size = flat.shape
     result = np.full(size, np.float32(np.nan))
     kept = np.zeros(size, np.int32)

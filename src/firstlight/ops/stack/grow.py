@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 
 import numpy as np
 
 from firstlight.kernels import grow as kernels
-from firstlight.kernels.grow import GROWN
 
-__all__ = ["GROWN", "Verdict", "wider"]
+__all__ = ["Verdict", "wider"]
 
-BYTES = 8
+BITS = 64
 
 
 def wider(
@@ -30,45 +30,40 @@ def wider(
 
 @dataclass(frozen=True, eq=False)
 class Verdict:
-    """What became of each sample of a cube (n, y, x): 0 kept or missing, 1 too low, 2 too high, 4 grown."""
+    """What became of each sample of a cube (n, y, x)."""
 
     shape: tuple[int, int]
     samples: np.ndarray
-    """uint8 (n, pixels and up to 7 more)."""
+    """uint64 (2, n, y, words of 64 columns): a bit for each sample that is too low, and too high."""
+    grown: np.ndarray
+    """The same, (n, y, words), for samples beside many that are too high."""
 
     @classmethod
-    def blank(cls, n: int, shape: tuple[int, ...]) -> Verdict:
+    def blank(cls, n: int, shape: tuple[int, int]) -> Verdict:
         """Nothing is rejected yet."""
-        words = -(-shape[0] * shape[1] // BYTES)
-        return cls((shape[0], shape[1]), np.zeros((n, words), np.uint64).view(np.uint8))
+        size = (n, shape[0], -(-shape[1] // BITS))
+        return cls(shape, np.zeros((2, *size), np.uint64), np.zeros(size, np.uint64))
 
-    def grow(self, reach: int, within: tuple[slice, slice]) -> tuple[np.ndarray, np.ndarray]:
+    def grow(self, reach: int) -> np.ndarray:
         """Mark samples with at least ``2 * reach`` of their frame that are too high within ``reach`` rows and columns.
 
         A trail one pixel wide has ``2 * reach + 1`` there; noise, at 0.15 % of the samples, hardly ever so many.
-
-        Returns
-        -------
-        pixels, hits : ndarray
-            Flat numbers of the pixels where any frame was marked; and for each frame how many samples ``within`` had
-            been rejected before.
+        Returns the flat numbers of the pixels where any frame was marked.
         """
-        height, width = self.shape
-        counts, touched = np.zeros((2, self.samples.shape[1]), np.uint8)
-        hits = np.zeros(len(self.samples), np.int64)
-        (top, bottom, _), (left, right, _) = (part.indices(size) for part, size in zip(within, self.shape))
-        kernels.grow(
-            self.samples.view(np.uint64), self.samples, height, width, reach, 2 * reach,
-            top, bottom, left, right, counts, touched, hits,
-        )  # fmt: skip
-        return np.flatnonzero(touched), hits
-
-    def of(self, pixels: np.ndarray) -> np.ndarray:
-        """Verdicts (n, k) on the samples of some pixels, a copy."""
-        return self.samples[:, pixels]
+        touched = np.zeros(self.grown.shape[1:], np.uint64)
+        last = np.uint64(2 ** ((self.shape[1] - 1) % BITS + 1) - 1)
+        kernels.grow(self.samples, reach, 2 * reach, last, self.grown, touched)
+        return np.flatnonzero(unpacked(touched, self.shape[1]))
 
     def inside(self, pixels: np.ndarray, within: tuple[slice, slice]) -> np.ndarray:
         """Which of the pixels lie ``within``."""
         y, x = np.divmod(pixels, self.shape[1])
         rows, columns = within
         return (y >= rows.start) & (y < rows.stop) & (x >= columns.start) & (x < columns.stop)
+
+
+def unpacked(words: np.ndarray, width: int) -> np.ndarray:
+    """Bits of words (..., words) as booleans (..., width)."""
+    if sys.byteorder == "big":
+        words = words.byteswap()
+    return np.unpackbits(words.view(np.uint8), axis=-1, count=width, bitorder="little").view(bool)

@@ -83,16 +83,21 @@ def guard_stars(
     steep.median_of_means(cube.reshape(n, -1), gain, zero, plane.reshape(-1))
     share = MEAN_OF_GROUPS / n
     noise, photons, level = model
-    variance = (np.asarray(seeing, np.float64) / FWHM_PER_SIGMA) ** 2
-    usual = float(np.nanmedian(variance)) if np.isfinite(variance).any() else 1.0
-    ratio = np.clip(usual / np.where(np.isfinite(variance), variance, usual), 0.05, 20.0)
+    bends, sways, wing = tolerances(seeing, bend, sway)
     slope, curve = np.empty_like(plane), np.empty_like(plane)
-    steep.steepness(
-        plane, *map(np.float32, (share * noise, share * photons, level, WING / np.sqrt(usual))), slope, curve
-    )
+    steep.steepness(plane, *map(np.float32, (share * noise, share * photons, level, wing)), slope, curve)
     return Guard(
-        (bend * 0.5 * usual * (1.0 - ratio)).astype(np.float32),
-        np.full(n, sway, np.float32),
+        bends,
+        sways,
         np.ascontiguousarray(slope[inner]).reshape(-1),
         np.ascontiguousarray(curve[inner]).reshape(-1),
     )
+
+
+def tolerances(seeing: np.ndarray, bend: float = BEND, sway: float = SWAY) -> tuple[np.ndarray, np.ndarray, float]:
+    """``bend`` and ``sway`` of each frame (see `Guard`), and the weight of the slope beside the Laplacian."""
+    variance = (np.asarray(seeing, np.float64) / FWHM_PER_SIGMA) ** 2
+    usual = float(np.nanmedian(variance)) if np.isfinite(variance).any() else 1.0
+    ratio = np.clip(usual / np.where(np.isfinite(variance), variance, usual), 0.05, 20.0)
+    bends = (bend * 0.5 * usual * (1.0 - ratio)).astype(np.float32)
+    return bends, np.full(len(bends), sway, np.float32), WING / np.sqrt(usual)

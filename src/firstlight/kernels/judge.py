@@ -1,0 +1,151 @@
+"""Which samples of a tile stay, by the limits of their pixels and what their frames explain; and their sums."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from firstlight.kernels.jit import inner_kernel
+from firstlight.kernels.reject import BOTTOM, MIDDLE, SOFT_BOTTOM, SOFT_TOP, TOP
+from firstlight.kernels.tiles import HIGH, KEPT, LOW, NOISE_SUM, PHOTON_SUM, SQUARES, SUM, TILE, TOTAL
+
+BIGGEST = np.float32(np.finfo(np.float32).max)
+
+
+@inner_kernel
+def settle(tile, count, limits, stretch, bend, sway, slope, curve):
+    """Judge the samples of each frame by limits of their own: its noise is ``stretch`` times that of all, its seeing
+    and place shift what is steep.
+
+    Rejected samples become -inf and +inf, and the limits of all pixels the whole range of numbers.
+    """
+    zero = np.float32(0.0)
+    bottom, top, middle = limits[BOTTOM], limits[TOP], limits[MIDDLE]
+    soft_bottom, soft_top = limits[SOFT_BOTTOM], limits[SOFT_TOP]
+    for n in range(tile.shape[0]):
+        line = tile[n]
+        outside = 0
+        for p in range(count):
+            outside += (line[p] < bottom[p]) | (line[p] > top[p])
+        if outside == 0:
+            continue
+        for p in range(count):
+            bent = bend[n] * curve[p]
+            swayed = sway[n] * slope[p]
+            low = middle[p] - (middle[p] - soft_bottom[p]) * stretch[n] + min(bent, zero) - swayed
+            high = middle[p] + (soft_top[p] - middle[p]) * stretch[n] + max(bent, zero) + swayed
+            wide = (stretch[n] != 1) | (bent != 0) | (swayed != 0)
+            low = low if wide & (low < bottom[p]) else bottom[p]
+            high = high if wide & (high > top[p]) else top[p]
+            value = line[p]
+            value = np.float32(-np.inf) if value < low else value
+            line[p] = np.float32(np.inf) if value > high else value
+    for p in range(count):
+        bottom[p] = -BIGGEST
+        top[p] = BIGGEST
+
+
+@inner_kernel
+def average(tile, count, centre, limits, weight, noise, photons, added, counts, inside, hits, struck):
+    """Weighted sums over the kept samples; ``hits`` counts the rejected samples of each frame in the pixels that are
+    ``inside``, ``struck`` tells of each frame whether it may have some in this tile."""
+    bottom, top = limits[BOTTOM], limits[TOP]
+    total, sums, squares, variance, shot = added[TOTAL], added[SUM], added[SQUARES], added[NOISE_SUM], added[PHOTON_SUM]
+    kept, low, high = counts[KEPT], counts[LOW], counts[HIGH]
+    for p in range(TILE):
+        total[p] = 0.0
+        sums[p] = 0.0
+        squares[p] = 0.0
+        variance[p] = 0.0
+        shot[p] = 0.0
+        kept[p] = 0
+        low[p] = 0
+        high[p] = 0
+    for n in range(tile.shape[0]):
+        w = weight[n]
+        v = w * w * noise[n]
+        s = w * w * photons[n]
+        line = tile[n]
+        outside = 0
+        for p in range(count):
+            outside += not ((line[p] >= bottom[p]) & (line[p] <= top[p]))
+        struck[n] = outside > 0
+        if outside == 0:
+            # Most rows of most tiles: every sample stays. Each pixel adds in the order of the frames all the same, so
+            # that its bytes do not depend on its neighbours in the tile.
+            for p in range(count):
+                d = line[p] - centre[p]
+                total[p] += w
+                sums[p] += w * d
+                squares[p] += w * d * d
+                variance[p] += v
+                shot[p] += s
+                kept[p] += 1
+            continue
+        rejected = 0
+        for p in range(count):
+            value = line[p]
+            if value < bottom[p]:
+                low[p] += 1
+                rejected += inside[p]
+            elif value > top[p]:
+                high[p] += 1
+                rejected += inside[p]
+            elif value == value:
+                total[p] += w
+                d = value - centre[p]
+                sums[p] += w * d
+                squares[p] += w * d * d
+                variance[p] += v
+                shot[p] += s
+                kept[p] += 1
+        hits[n] += rejected
+
+
+@inner_kernel
+def weigh_by_light(tile, count, centre, limits, weight, noise, photons, level, signal, added):
+    """Add up the kept samples again, each weight times ``noise / (noise + photons * signal)``: inverse variances.
+
+    The signal of a pixel is the mean of its frames, the same for all of them. Weights that follow each sample's own
+    light would favour those that came out faint; with inverse variances the error of this mean moves all weights
+    together and, to first order, the result not at all.
+    """
+    bottom, top = limits[BOTTOM], limits[TOP]
+    total, sums, squares, variance, shot = added[TOTAL], added[SUM], added[SQUARES], added[NOISE_SUM], added[PHOTON_SUM]
+    for p in range(count):
+        mean = centre[p] + sums[p] / total[p] if total[p] > 0 else level
+        signal[p] = max(mean - level, np.float32(0.0))
+        total[p] = 0.0
+        sums[p] = 0.0
+        squares[p] = 0.0
+        variance[p] = 0.0
+        shot[p] = 0.0
+    for n in range(tile.shape[0]):
+        a = noise[n]
+        b = photons[n]
+        line = tile[n]
+        for p in range(count):
+            stays = (line[p] >= bottom[p]) & (line[p] <= top[p])
+            w = weight[n] * a / (a + b * signal[p]) if stays else np.float32(0.0)
+            d = line[p] - centre[p] if stays else np.float32(0.0)
+            total[p] += w
+            sums[p] += w * d
+            squares[p] += w * d * d
+            variance[p] += w * w * a
+            shot[p] += w * w * b
+
+
+@inner_kernel
+def tell(tile, count, limits, struck, places, y, left, width, verdict):
+    """Set the bits of rejected samples in ``verdict`` (low or high, n, rows, words of 64 columns)."""
+    bottom, top = limits[BOTTOM], limits[TOP]
+    for n in range(tile.shape[0]):
+        if not struck[n]:
+            continue
+        line = tile[n]
+        for p in range(count):
+            if (line[p] < bottom[p]) | (line[p] > top[p]):
+                x = places[p] - left
+                if x < 0 or x >= width:
+                    continue
+                side = np.int64(line[p] > top[p])
+                verdict[side, n, y, x >> 6] |= np.uint64(1) << np.uint64(x & 63)

@@ -1,0 +1,119 @@
+"""A tile of a cube (frame, pixel): samples of 64 pixels, normalised, sorted, and added up along the frames."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from firstlight.kernels.jit import inner_kernel, kernel
+
+TILE = 64
+"""Pixels of a tile: 60 frames of it fill 15 kB, less than the first-level cache."""
+
+TOTAL, SUM, SQUARES, NOISE_SUM, PHOTON_SUM = range(5)
+KEPT, LOW, HIGH = range(3)
+"""Rows of what is added up for each pixel of a tile."""
+
+
+@inner_kernel
+def normalise_tile(cube, start, count, gain, zero, tile):
+    """Samples of ``count`` pixels, times the gain of their frames and plus their zero, into ``tile``."""
+    for n in range(cube.shape[0]):
+        source = cube[n, start : start + count]
+        line = tile[n]
+        for p in range(count):
+            line[p] = source[p] * gain[n] + zero[n]
+
+
+@inner_kernel
+def load_tile(cube, start, count, gain, zero, tile, ranked, valid):
+    """Normalised samples of ``count`` pixels into ``tile`` and, with +inf for missing ones, ``ranked``."""
+    normalise_tile(cube, start, count, gain, zero, tile)
+    rank(tile, count, ranked, valid)
+
+
+@inner_kernel
+def rank(tile, count, ranked, valid):
+    """A copy of a tile that can be sorted: +inf for missing samples and missing columns. True if none is missing."""
+    whole = 0
+    for p in range(TILE):
+        valid[p] = 0
+    for n in range(tile.shape[0]):
+        line = tile[n]
+        order = ranked[n]
+        broken = np.float32(0.0)
+        for p in range(count):
+            value = line[p]
+            order[p] = value
+            # 0 for numbers, NaN for NaN and infinity: one sum tells whether the row is whole.
+            broken += value * np.float32(0.0)
+        for p in range(count, TILE):
+            order[p] = np.float32(np.inf)
+        if broken == 0:
+            whole += 1
+            continue
+        for p in range(count):
+            finite = abs(line[p]) < np.float32(np.inf)
+            valid[p] += finite
+            if not finite:
+                line[p] = np.float32(np.nan)
+                order[p] = np.float32(np.inf)
+    for p in range(count):
+        valid[p] += whole
+    return whole == tile.shape[0]
+
+
+@kernel
+def first_sample(tile, p):
+    """The first sample of pixel p that is not missing, or 0: sums about it are small."""
+    for n in range(tile.shape[0]):
+        if tile[n, p] == tile[n, p]:
+            return tile[n, p]
+    return np.float32(0.0)
+
+
+@inner_kernel
+def sort_tile(ranked, pairs):
+    """Run the compare-exchanges on the rows of ``ranked`` (n, TILE), in place."""
+    for k in range(pairs.shape[0]):
+        low = ranked[pairs[k, 0]]
+        high = ranked[pairs[k, 1]]
+        for p in range(TILE):
+            a = low[p]
+            b = high[p]
+            low[p] = a if a < b else b
+            high[p] = b if a < b else a
+
+
+@inner_kernel
+def running_sums(ranked, centre, sums, squares):
+    """Running sums of the sorted columns about ``centre``; missing samples (+inf, last) add nothing."""
+    for p in range(TILE):
+        sums[0, p] = 0.0
+        squares[0, p] = 0.0
+    for n in range(ranked.shape[0]):
+        line = ranked[n]
+        s = sums[n]
+        q = squares[n]
+        s_next = sums[n + 1]
+        q_next = squares[n + 1]
+        for p in range(TILE):
+            value = line[p]
+            d = value - centre[p] if value < np.float32(np.inf) else np.float32(0.0)
+            s_next[p] = s[p] + d
+            q_next[p] = q[p] + d * d
+
+
+@kernel
+def settled(added, counts, p, centre, exact, level, from_scatter):
+    """Mean (the centre itself if ``exact``) and its variance from what was added up for pixel p of a tile."""
+    total = added[TOTAL, p]
+    if counts[KEPT, p] == 0 or total <= 0:
+        return np.float32(np.nan), np.float32(np.nan)
+    offset = added[SUM, p] / total
+    value = centre if exact else centre + offset
+    if from_scatter:
+        n = counts[KEPT, p]
+        scatter = max(added[SQUARES, p] / total - offset * offset, np.float32(0.0))
+        return value, np.float32(scatter / (n - 1)) if n > 1 else np.float32(np.nan)
+    spread = added[NOISE_SUM, p] + added[PHOTON_SUM, p] * max(value - level, np.float32(0.0))
+    return value, spread / (total * total)
