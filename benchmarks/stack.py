@@ -73,7 +73,7 @@ def make_frames(folder: Path, n: int, side: int) -> list[Path]:
         frame.reshape(-1)[rng.integers(0, frame.size, frame.size // 20000)] += 3000
         if i % 10 == 5:
             frame[np.arange(side), (np.arange(side) * 0.7 + 31 * i).astype(int) % side] += 400
-        cards = [("OBJECT", "Bench", ""), ("EXPTIME", 60.0, ""), ("EGAIN", 1.0, "[e-/adu]")]
+        cards = [("OBJECT", "Bench", ""), ("EXPTIME", 60.0, ""), ("EGAIN", FULL, "[e-/adu]")]
         write_units(path, [Unit(cards, frame.astype(np.float32) / np.float32(FULL))], checksum=False)
     return paths
 

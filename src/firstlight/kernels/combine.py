@@ -18,8 +18,20 @@ import numpy as np
 from firstlight.kernels.columns import HIGHEST, LANES, LOWEST, SQUARES, TOTAL, count_outside, sift
 from firstlight.kernels.jit import inner_kernel, kernel
 from firstlight.kernels.judge import average, settle, tell, weigh_by_light
-from firstlight.kernels.reject import BOTTOM, ESD, FEWEST, LINEAR, MEAN, MEDIAN, MINMAX, NOISE_REACH, PERCENTILE, TOP
-from firstlight.kernels.reject import find_limits, middle_of
+from firstlight.kernels.reject import (
+    BOTTOM,
+    ESD,
+    FEWEST,
+    LINEAR,
+    MEAN,
+    MEDIAN,
+    MINMAX,
+    NOISE_REACH,
+    PERCENTILE,
+    TOP,
+    find_limits,
+    middle_of,
+)
 from firstlight.kernels.steep import GROUPS, median_of_tile, steep_row
 from firstlight.kernels.tiles import TILE, first_sample, rank, running_sums, settled, sort_tile
 
@@ -285,7 +297,9 @@ def combine(
                     settle(block, count, limits, stretch, bend, sway, steps, bends)
                 average(block, count, centre, limits, weight, noise, photons, added, counts, inside, hits, struck)
                 if by_light and method != MEDIAN:
-                    weigh_by_light(block, count, centre, limits, weight, noise, photons, np.float32(level), signal, added)
+                    weigh_by_light(
+                        block, count, centre, limits, weight, noise, photons, np.float32(level), signal, added
+                    )
                 if verdict.shape[3] > 0:
                     tell(block, count, limits, struck, where, y_now - top, left, right - left, verdict)
                 for p in range(count):
@@ -293,7 +307,7 @@ def combine(
                     if x < 0 or x >= right - left:
                         continue
                     mean[y_now - top, x], variance[y_now - top, x] = settled(
-                        added, counts, p, centre[p], method == MEDIAN, np.float32(level), from_scatter
+                        added, counts, p, centre[p], method == MEDIAN, level, from_scatter
                     )
                     kept[y_now - top, x] = counts[0, p]
                     rejected_low[y_now - top, x] = counts[1, p]

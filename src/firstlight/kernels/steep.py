@@ -111,14 +111,11 @@ def steepness(plane, noise, photons, level, wing, slope, curve):
 @inner_kernel
 def steep_row(above, row, below, noise, photons, level, wing, slope, curve):
     """One row of `steepness`; ``above`` and ``below`` are the rows beside it, NaN where there is none."""
-    width = row.shape[0]
-    edge = np.float32(np.nan)
-    for x in (0, width - 1):
-        left = row[x - 1] if x > 0 else edge
-        right = row[x + 1] if x < width - 1 else edge
+    last = row.shape[0] - 1
+    for x in range(row.shape[0]):
+        left = row[x - 1] if x > 0 else np.float32(np.nan)
+        right = row[x + 1] if x < last else np.float32(np.nan)
         slope[x], curve[x] = steep_pixel(row[x], left, right, above[x], below[x], noise, photons, level, wing)
-    for x in range(1, width - 1):
-        slope[x], curve[x] = steep_pixel(row[x], row[x - 1], row[x + 1], above[x], below[x], noise, photons, level, wing)
 
 
 @inner_kernel

@@ -11,8 +11,8 @@ from firstlight.kernels import combine as kernels
 from firstlight.kernels import grow as grow_kernels
 from firstlight.kernels import reject, weigh
 from firstlight.kernels.network import median_network, sorting_network
-from firstlight.ops.stack.factors import critical_deviates, extreme_factors, median_factors
 from firstlight.ops.stack import guard
+from firstlight.ops.stack.factors import critical_deviates, extreme_factors, median_factors
 from firstlight.ops.stack.grow import Verdict, wider
 from firstlight.ops.stack.guard import BEND, SWAY, SWAY_UNSEEN, Guard
 from firstlight.ops.stack.rules import RULES, Combine
@@ -216,8 +216,9 @@ def _combine(
     inner = region
     if within is not None:
         inner = (top + within[0].start, top + within[0].stop, left + within[1].start, left + within[1].stop)
+    pairs = sorting_network(1 if rule == reject.MEAN else n)
     kernels.combine(
-        _bits(cube), _swapped(cube), region, inner, guarded, sorting_network(1 if rule == reject.MEAN else n), median_network(n), rule,
+        _bits(cube), _swapped(cube), region, inner, guarded, pairs, median_network(n), rule,
         np.float32(low), np.float32(high), critical,
         terms.gain, terms.zero, terms.weight, terms.noise, terms.photons, np.float32(terms.level), models,
         stretch, bend, sway, np.float32(wing), np.float32(share), variance_from_scatter,
