@@ -107,6 +107,16 @@ def sift(typing_context, cube, at, pitch, frames, swapped, gain, zero, weight, t
     return signature, generate
 
 
+def _running(builder, kinds):
+    """Sums in registers, each beginning as 0."""
+    return [cgutils.alloca_once_value(builder, ir.Constant(kind, [0] * LANES)) for kind in kinds]
+
+
+def _add(builder, place, value):
+    plus = builder.add if value.type == _INTS else builder.fadd
+    builder.store(plus(builder.load(place), value), place)
+
+
 @intrinsic
 def count_outside(typing_context, tile, frames, across, limits, counts):
     """Count the samples of 32 pixels below and above limits.
@@ -120,15 +130,99 @@ def count_outside(typing_context, tile, frames, across, limits, counts):
         tiles, edges, rows = (_data(context, builder, signature.args[k], args[k]) for k in (0, 3, 4))
         frames, across = args[1], args[2]
         bottom, top = _load(builder, edges, _INT64(0)), _load(builder, edges, across)
-        nought = ir.Constant(_INTS, [0] * LANES)
-        below, above = (cgutils.alloca_once_value(builder, nought) for _ in range(2))
+        below, above = _running(builder, (_INTS, _INTS))
         with cgutils.for_range(builder, frames, intp=_INT64) as loop:
             value = _load(builder, tiles, builder.mul(loop.index, across))
             for number, relation, limit in ((below, "<", bottom), (above, ">", top)):
-                outside = builder.zext(builder.fcmp_ordered(relation, value, limit), _INTS)
-                builder.store(builder.add(builder.load(number), outside), number)
+                _add(builder, number, builder.zext(builder.fcmp_ordered(relation, value, limit), _INTS))
         _store(builder, builder.load(below), rows, _INT64(0))
         _store(builder, builder.load(above), rows, across)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@intrinsic
+def running_sums(typing_context, ranked, frames, across, centre, sums, squares):
+    """Running sums of 32 sorted columns about ``centre``; missing samples (+inf, last) add nothing.
+
+    Rows of ``ranked``, ``sums`` and ``squares`` (one more than frames), all flat, are ``across`` apart.
+    """
+    signature = types.void(ranked, types.int64, types.int64, centre, sums, squares)
+
+    def generate(context, builder, signature, args):
+        order, middle, first, second = (_data(context, builder, signature.args[k], args[k]) for k in (0, 3, 4, 5))
+        frames, across = args[1], args[2]
+        middle = _load(builder, middle, _INT64(0))
+        nought, infinite = (ir.Constant(_FLOATS, [x] * LANES) for x in (0.0, float("inf")))
+        total, square = _running(builder, (_FLOATS, _FLOATS))
+        for rows in (first, second):
+            _store(builder, nought, rows, _INT64(0))
+        with cgutils.for_range(builder, frames, intp=_INT64) as loop:
+            value = _load(builder, order, builder.mul(loop.index, across))
+            off = builder.fsub(value, middle)
+            off = builder.select(builder.fcmp_ordered("<", value, infinite), off, nought)
+            _add(builder, total, off)
+            builder.store(builder.fadd(builder.load(square), builder.fmul(off, off, flags=_FUSED), flags=_FUSED), square)
+            after = builder.mul(builder.add(loop.index, _INT64(1)), across)
+            _store(builder, builder.load(total), first, after)
+            _store(builder, builder.load(square), second, after)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@intrinsic
+def add_kept(typing_context, tile, frames, across, centre, limits, weight, noise, photons, inside, added, counts, hits,
+             struck):  # fmt: skip
+    """Weighted sums over the samples of 32 pixels that are within ``limits`` (rows low and high).
+
+    Rows of ``tile``, ``limits``, ``added`` (weights, sums and squares about ``centre``, noise, photons) and ``counts``
+    (kept, too low, too high), all flat, are ``across`` apart. ``hits`` grows by the rejected samples of each frame in
+    the pixels that are ``inside`` (1, not 0; int32), ``struck`` (uint8) becomes 1 where a frame has any.
+    """
+    signature = types.void(
+        tile, types.int64, types.int64, centre, limits, weight, noise, photons, inside, added, counts, hits, struck
+    )
+
+    def generate(context, builder, signature, args):
+        arrays = [_data(context, builder, signature.args[k], args[k]) for k in (0, *range(3, 13))]
+        tiles, middle, edges, weights, noises, shots, within, floats, numbers, hit, strikes = arrays
+        frames, across = args[1], args[2]
+        middle = _load(builder, middle, _INT64(0))
+        bottom, top = _load(builder, edges, _INT64(0)), _load(builder, edges, across)
+        within = builder.icmp_signed("!=", _load(builder, within, _INT64(0), _INTS), ir.Constant(_INTS, [0] * LANES))
+        nought = ir.Constant(_FLOATS, [0.0] * LANES)
+        sums = _running(builder, [_FLOATS] * 5)
+        tallies = _running(builder, [_INTS] * 3)
+        flags = ir.IntType(LANES)
+        with cgutils.for_range(builder, frames, intp=_INT64) as loop:
+            n = loop.index
+            value = _load(builder, tiles, builder.mul(n, across))
+            low, high = builder.fcmp_ordered("<", value, bottom), builder.fcmp_ordered(">", value, top)
+            out = builder.or_(low, high)
+            stays = builder.and_(builder.fcmp_ordered(">=", value, bottom), builder.fcmp_ordered("<=", value, top))
+            w, v, p = (builder.load(builder.gep(each, [n])) for each in (weights, noises, shots))
+            square = builder.fmul(w, w)
+            off = builder.select(stays, builder.fsub(value, middle), nought)
+            part = builder.fmul(off, _spread(builder, w))
+            _add(builder, sums[0], builder.select(stays, _spread(builder, w), nought))
+            _add(builder, sums[1], part)
+            total = builder.fadd(builder.load(sums[2]), builder.fmul(part, off, flags=_FUSED), flags=_FUSED)
+            builder.store(total, sums[2])
+            for place, each in ((sums[3], v), (sums[4], p)):
+                _add(builder, place, builder.select(stays, _spread(builder, builder.fmul(square, each)), nought))
+            for place, mask in zip(tallies, (stays, low, high)):
+                _add(builder, place, builder.zext(mask, _INTS))
+            counted = builder.ctpop(builder.bitcast(builder.and_(out, within), flags))
+            place = builder.gep(hit, [n])
+            builder.store(builder.add(builder.load(place), builder.zext(counted, _INT64)), place)
+            any_out = builder.zext(builder.icmp_unsigned("!=", builder.bitcast(out, flags), flags(0)), ir.IntType(8))
+            place = builder.gep(strikes, [n])
+            builder.store(builder.or_(builder.load(place), any_out), place)
+        for rows, places in ((floats, sums), (numbers, tallies)):
+            for row, each in enumerate(places):
+                _store(builder, builder.load(each), rows, builder.mul(across, _INT64(row)))
         return context.get_dummy_value()
 
     return signature, generate

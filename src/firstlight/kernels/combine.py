@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from firstlight.kernels.columns import HIGHEST, LANES, LOWEST, SQUARES, TOTAL, count_outside, sift
+from firstlight.kernels.columns import HIGHEST, LANES, LOWEST, SQUARES, TOTAL, add_kept, count_outside, running_sums, sift
 from firstlight.kernels.jit import inner_kernel, kernel
-from firstlight.kernels.judge import average, settle, tell, weigh_by_light
+from firstlight.kernels.judge import settle, tell, weigh_by_light
 from firstlight.kernels.reject import (
     BOTTOM,
     ESD,
@@ -33,7 +33,7 @@ from firstlight.kernels.reject import (
     middle_of,
 )
 from firstlight.kernels.steep import GROUPS, median_of_tile, steep_row
-from firstlight.kernels.tiles import TILE, first_sample, rank, running_sums, settled, sort_tile
+from firstlight.kernels.tiles import TILE, first_sample, rank, settled, sort_tile
 
 CENTRE = 5
 """Row of a table that follows those of the limits: what sums are taken about."""
@@ -129,7 +129,9 @@ def prepare(
         centre[p] = np.float32(0.0)
     if method != MEDIAN:
         if method not in (MINMAX, PERCENTILE):
-            running_sums(ranked, centre, sums, squares)
+            for p in range(0, TILE, LANES):
+                running_sums(ranked.reshape(-1)[p:], np.int64(ranked.shape[0]), np.int64(TILE), centre[p:],
+                             sums.reshape(-1)[p:], squares.reshape(-1)[p:])  # fmt: skip
         find_limits(
             method, low, high, ranked, sums, squares, centre, valid, count,
             model[0], model[1], model[2], critical, limits,
@@ -187,9 +189,9 @@ def combine(
     bounds, outside = np.empty((2, TILE), np.float32), np.empty((2, TILE), np.int32)
     valid = np.empty(TILE, np.int32)
     added, counts = np.empty((5, TILE), np.float32), np.empty((3, TILE), np.int32)
-    inside = np.empty(TILE, np.bool_)
+    inside, within = np.empty(TILE, np.bool_), np.empty(TILE, np.int32)
     signal = np.empty(TILE, np.float32)
-    struck = np.empty(n_frames, np.bool_)
+    struck = np.empty(n_frames, np.uint8)
     few = (n_frames - 1) // 2
     unequal = False
     total, noise_sum, photon_sum = np.float32(0.0), np.float32(0.0), np.float32(0.0)
@@ -286,16 +288,22 @@ def combine(
                 count = min(filled[now] - k * TILE, TILE)
                 block, where, limits, centre = blocks[now, k], places[now, k], tables[now, k], tables[now, k, CENTRE]
                 steep = unequal
+                within[:] = 0
                 for p in range(count):
                     x = where[p]
-                    inside[p] = (inner[0] <= y_now < inner[1]) & (inner[2] <= x < inner[3])
+                    within[p] = (inner[0] <= y_now < inner[1]) & (inner[2] <= x < inner[3])
                     if guarded:
                         steps[p] = slope[x - a]
                         bends[p] = curve[x - a]
                         steep |= (steps[p] != 0) | (bends[p] != 0)
                 if steep and method not in (MEAN, MEDIAN):
                     settle(block, count, limits, stretch, bend, sway, steps, bends)
-                average(block, count, centre, limits, weight, noise, photons, added, counts, inside, hits, struck)
+                struck[:] = 0
+                for p in range(0, TILE, LANES):
+                    add_kept(
+                        block.reshape(-1)[p:], np.int64(n_frames), np.int64(TILE), centre[p:], limits.reshape(-1)[p:],
+                        weight, noise, photons, within[p:], added.reshape(-1)[p:], counts.reshape(-1)[p:], hits, struck,
+                    )  # fmt: skip
                 if by_light and method != MEDIAN:
                     weigh_by_light(
                         block, count, centre, limits, weight, noise, photons, np.float32(level), signal, added

@@ -6,7 +6,7 @@ import numpy as np
 
 from firstlight.kernels.jit import inner_kernel
 from firstlight.kernels.reject import BOTTOM, MIDDLE, SOFT_BOTTOM, SOFT_TOP, TOP
-from firstlight.kernels.tiles import HIGH, KEPT, LOW, NOISE_SUM, PHOTON_SUM, SQUARES, SUM, TILE, TOTAL
+from firstlight.kernels.tiles import NOISE_SUM, PHOTON_SUM, SQUARES, SUM, TOTAL
 
 BIGGEST = np.float32(np.finfo(np.float32).max)
 
@@ -42,63 +42,6 @@ def settle(tile, count, limits, stretch, bend, sway, slope, curve):
     for p in range(count):
         bottom[p] = -BIGGEST
         top[p] = BIGGEST
-
-
-@inner_kernel
-def average(tile, count, centre, limits, weight, noise, photons, added, counts, inside, hits, struck):
-    """Weighted sums over the kept samples; ``hits`` counts the rejected samples of each frame in the pixels that are
-    ``inside``, ``struck`` tells of each frame whether it may have some in this tile."""
-    bottom, top = limits[BOTTOM], limits[TOP]
-    total, sums, squares, variance, shot = added[TOTAL], added[SUM], added[SQUARES], added[NOISE_SUM], added[PHOTON_SUM]
-    kept, low, high = counts[KEPT], counts[LOW], counts[HIGH]
-    for p in range(TILE):
-        total[p] = 0.0
-        sums[p] = 0.0
-        squares[p] = 0.0
-        variance[p] = 0.0
-        shot[p] = 0.0
-        kept[p] = 0
-        low[p] = 0
-        high[p] = 0
-    for n in range(tile.shape[0]):
-        w = weight[n]
-        v = w * w * noise[n]
-        s = w * w * photons[n]
-        line = tile[n]
-        outside = 0
-        for p in range(count):
-            outside += not ((line[p] >= bottom[p]) & (line[p] <= top[p]))
-        struck[n] = outside > 0
-        if outside == 0:
-            # Most rows of most tiles: every sample stays. Each pixel adds in the order of the frames all the same, so
-            # that its bytes do not depend on its neighbours in the tile.
-            for p in range(count):
-                d = line[p] - centre[p]
-                total[p] += w
-                sums[p] += w * d
-                squares[p] += w * d * d
-                variance[p] += v
-                shot[p] += s
-                kept[p] += 1
-            continue
-        rejected = 0
-        for p in range(count):
-            value = line[p]
-            if value < bottom[p]:
-                low[p] += 1
-                rejected += inside[p]
-            elif value > top[p]:
-                high[p] += 1
-                rejected += inside[p]
-            elif value == value:
-                total[p] += w
-                d = value - centre[p]
-                sums[p] += w * d
-                squares[p] += w * d * d
-                variance[p] += v
-                shot[p] += s
-                kept[p] += 1
-        hits[n] += rejected
 
 
 @inner_kernel

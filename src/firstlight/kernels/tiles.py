@@ -40,12 +40,11 @@ def rank(tile, count, ranked, valid):
     for n in range(tile.shape[0]):
         line = tile[n]
         order = ranked[n]
-        broken = np.float32(0.0)
+        broken = 0
         for p in range(count):
             value = line[p]
             order[p] = value
-            # 0 for numbers, NaN for NaN and infinity: one sum tells whether the row is whole.
-            broken += value * np.float32(0.0)
+            broken += not (abs(value) < np.float32(np.inf))
         for p in range(count, TILE):
             order[p] = np.float32(np.inf)
         if broken == 0:
@@ -82,25 +81,6 @@ def sort_tile(ranked, pairs):
             b = high[p]
             low[p] = a if a < b else b
             high[p] = b if a < b else a
-
-
-@inner_kernel
-def running_sums(ranked, centre, sums, squares):
-    """Running sums of the sorted columns about ``centre``; missing samples (+inf, last) add nothing."""
-    for p in range(TILE):
-        sums[0, p] = 0.0
-        squares[0, p] = 0.0
-    for n in range(ranked.shape[0]):
-        line = ranked[n]
-        s = sums[n]
-        q = squares[n]
-        s_next = sums[n + 1]
-        q_next = squares[n + 1]
-        for p in range(TILE):
-            value = line[p]
-            d = value - centre[p] if value < np.float32(np.inf) else np.float32(0.0)
-            s_next[p] = s[p] + d
-            q_next[p] = q[p] + d * d
 
 
 @kernel
