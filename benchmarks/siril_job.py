@@ -61,25 +61,40 @@ def run(night: Path, folder: Path, threads: int, *, split: bool = False) -> tupl
     work, home = folder / "process", folder / "home"
     work.mkdir(parents=True)
     home.mkdir()
-    head = ("requires 1.0.0", "setext fits", f"setcpu {threads}")
-    costs = {}
     parts = stages(night.resolve(), work.resolve())
     if not split:
-        parts = [Stage("whole", tuple(line for stage in parts for line in stage.lines))]
-    for stage in parts:
-        name = stage.name.replace(" ", "_")
-        script = folder / f"{name}.ssf"
-        script.write_text("\n".join((*head, *stage.lines, "close")) + "\n")
-        costs[stage.name] = measure.run(
-            [PROGRAM, "-s", str(script)],
-            cwd=folder,
-            log=folder / f"{name}.log",
-            env={"HOME": str(home), "XDG_CONFIG_HOME": str(home), "XDG_DATA_HOME": str(home), "LC_ALL": "C"},
-        )
+        parts = [_joined("whole", parts)]
+    costs = {stage.name: run_stage(stage, folder, threads) for stage in parts}
     result = work / "result.fits"
     if not result.is_file():
         raise RuntimeError(f"Siril made no stack; see the logs in {folder}")
     return costs, result
+
+
+def _joined(name: str, parts: list[Stage]) -> Stage:
+    return Stage(name, tuple(line for stage in parts for line in stage.lines))
+
+
+def run_masters(night: Path, folder: Path, threads: int) -> measure.Cost:
+    """The stages that make the masters, in one process."""
+    work = folder / "process"
+    work.mkdir(parents=True)
+    (folder / "home").mkdir()
+    return run_stage(_joined("masters", stages(night.resolve(), work.resolve())[:3]), folder, threads)
+
+
+def run_stage(stage: Stage, folder: Path, threads: int) -> measure.Cost:
+    """What a stage costs in a process of its own, with a home in ``folder``."""
+    name, home = stage.name.replace(" ", "_"), folder / "home"
+    script = folder / f"{name}.ssf"
+    head = ("requires 1.0.0", "setext fits", f"setcpu {threads}")
+    script.write_text("\n".join((*head, *stage.lines, "close")) + "\n")
+    return measure.run(
+        [PROGRAM, "-s", str(script)],
+        cwd=folder,
+        log=folder / f"{name}.log",
+        env={"HOME": str(home), "XDG_CONFIG_HOME": str(home), "XDG_DATA_HOME": str(home), "LC_ALL": "C"},
+    )
 
 
 def tidy(folder: Path) -> None:

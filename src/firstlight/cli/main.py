@@ -11,6 +11,7 @@ import click
 from firstlight import __version__
 from firstlight.cli.errors import reported
 from firstlight.errors import nearest
+from firstlight.kernels.lean import be_program
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "process": (
@@ -83,4 +84,5 @@ def run(arguments: Sequence[str]) -> int:
 
 def main() -> None:
     """Entry point of the ``firstlight`` program."""
+    be_program()
     sys.exit(run(sys.argv[1:]))

@@ -83,6 +83,14 @@ class FitsSource:
             return raw
         return np.where(raw == self.blank, np.float32(np.nan), raw.astype(np.float32))
 
+    def read_into(self, top: int, bottom: int, out: np.ndarray) -> bool:
+        """As that of `firstlight.io.frame.MappedSource`; False too for pixels that must be decoded."""
+        if self.compressed or self.packed or self.blank is not None:
+            return False
+        return MappedSource(self.path, self.offset, self.dtype, self.shape, self.interleaved).read_into(
+            top, bottom, out
+        )
+
     def check(self) -> None:
         content = FitsBytes(self.path)
         header = content.read(self.header_start, self.offset - self.header_start)

@@ -73,6 +73,13 @@ class Frame:
         """Rows top <= y < bottom, (channels, bottom - top, width), as stored: not scaled; not to be written to."""
         return self.source.rows(top, bottom)
 
+    def read_into(self, top: int, bottom: int, out: np.ndarray) -> bool:
+        """Rows top <= y < bottom as stored, from the file into ``out`` (channels, bottom - top, width) of the frame's
+        dtype without a copy between. False, and nothing done, where the file does not hold them so."""
+        source = getattr(self.source, "pixels", self.source)
+        read = getattr(source, "read_into", None)
+        return read is not None and out.dtype == self.dtype and read(top, bottom, out)
+
     def replace(self, **changes: Any) -> Frame:
         """A copy with these fields changed."""
         return replace(self, **changes)
@@ -151,14 +158,30 @@ class MappedSource:
             pixels = np.memmap(self.path, dtype, "r", self.offset, (planes, height, wide))[:, top:bottom]
         else:
             pixels = np.empty((planes, bottom - top, wide), dtype)
-            with open(self.path, "rb", buffering=0) as file:
-                for plane in range(planes):
-                    file.seek(self.offset + (plane * height + top) * wide * dtype.itemsize)
-                    _fill(file, pixels[plane])
+            self._read(top, pixels)
             pixels.flags.writeable = False
         if self.interleaved:
             return pixels.reshape(bottom - top, width, channels).transpose(2, 0, 1)
         return pixels
+
+    def read_into(self, top: int, bottom: int, out: np.ndarray) -> bool:
+        """Rows top <= y < bottom into ``out`` (channels, rows, width), whose planes are contiguous; False if the file
+        holds them in another order."""
+        if self.interleaved or not all(plane.flags.c_contiguous for plane in out):
+            return False
+        try:
+            self._read(top, out[:, : bottom - top])
+        except (OSError, ValueError) as error:
+            raise FrameError(f"{self.path.name}: cannot be read any more: {error}; was it moved or cut?") from error
+        return True
+
+    def _read(self, top: int, out: np.ndarray) -> None:
+        wide = out.shape[-1]
+        height = self.shape[1]
+        with open(self.path, "rb", buffering=0) as file:
+            for plane in range(len(out)):
+                file.seek(self.offset + (plane * height + top) * wide * out.itemsize)
+                _fill(file, out[plane])
 
     def check(self) -> None:
         pass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import threading
 import zlib
 from pathlib import Path
 
@@ -21,8 +22,30 @@ def is_packed(path: Path) -> bool:
     return start.startswith((*_MAGIC, _COMPRESS_LZW))
 
 
+_last = threading.local()
+
+
 def unpack(path: Path) -> bytes:
-    """The whole content, decompressed. FrameError where the packing is broken or cut short."""
+    """The whole content, decompressed. FrameError where the packing is broken or cut short.
+
+    Each thread keeps what it unpacked last until `forget`: header, checksum, planes and pixels of a file are asked for
+    one after the other, and unpacking takes longer than all the rest.
+    """
+    status = path.stat()
+    key = (path, status.st_size, status.st_mtime_ns)
+    if getattr(_last, "key", None) != key:
+        forget()
+        _last.content = _unpacked(path)
+        _last.key = key
+    return _last.content
+
+
+def forget() -> None:
+    """Give back the memory of what this thread unpacked last."""
+    _last.key = _last.content = None
+
+
+def _unpacked(path: Path) -> bytes:
     content = path.read_bytes()
     if content.startswith(_COMPRESS_LZW):
         return _unpack_lzw(path)

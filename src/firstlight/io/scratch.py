@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import shutil
 import tempfile
@@ -13,6 +14,7 @@ import numpy as np
 
 from firstlight.io.atomic import atomic_path
 from firstlight.io.frame import Frame, MappedSource, Source
+from firstlight.io.packed import forget
 
 
 class Scratch:
@@ -57,6 +59,11 @@ class DecodedSource:
         return self.origin.planes()
 
 
+def scratch_bytes(frame: Frame) -> int:
+    """What `decoded` writes to disk for a frame: nothing where rows are cheap already."""
+    return 0 if frame.seekable else math.prod(frame.shape) * frame.dtype.itemsize
+
+
 def decoded(frame: Frame, folder: Path) -> Frame:
     """The same frame with cheap rows: itself where they are already, else a copy whose pixels lie in the folder.
 
@@ -72,8 +79,11 @@ def decoded(frame: Frame, folder: Path) -> Frame:
     if frame.seekable:
         return frame
     raw = np.ascontiguousarray(frame.rows(0, frame.shape[1]))
+    dtype = raw.dtype
     path = Path(folder) / f"{frame.path.stem[:40]}.{secrets.token_hex(6)}.raw"
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
         file.write(raw.data)
-    pixels = MappedSource(path, 0, raw.dtype.str, frame.shape)
-    return frame.replace(source=DecodedSource(pixels, frame.source), seekable=True, dtype=raw.dtype)
+    del raw
+    forget()
+    pixels = MappedSource(path, 0, dtype.str, frame.shape)
+    return frame.replace(source=DecodedSource(pixels, frame.source), seekable=True, dtype=dtype)

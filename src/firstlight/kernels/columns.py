@@ -163,7 +163,9 @@ def running_sums(typing_context, ranked, frames, across, centre, sums, squares):
             off = builder.fsub(value, middle)
             off = builder.select(builder.fcmp_ordered("<", value, infinite), off, nought)
             _add(builder, total, off)
-            builder.store(builder.fadd(builder.load(square), builder.fmul(off, off, flags=_FUSED), flags=_FUSED), square)
+            builder.store(
+                builder.fadd(builder.load(square), builder.fmul(off, off, flags=_FUSED), flags=_FUSED), square
+            )
             after = builder.mul(builder.add(loop.index, _INT64(1)), across)
             _store(builder, builder.load(total), first, after)
             _store(builder, builder.load(square), second, after)

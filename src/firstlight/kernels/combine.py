@@ -15,7 +15,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from firstlight.kernels.columns import HIGHEST, LANES, LOWEST, SQUARES, TOTAL, add_kept, count_outside, running_sums, sift
+from firstlight.kernels.columns import (
+    HIGHEST,
+    LANES,
+    LOWEST,
+    SQUARES,
+    TOTAL,
+    add_kept,
+    count_outside,
+    running_sums,
+    sift,
+)
 from firstlight.kernels.jit import inner_kernel, kernel
 from firstlight.kernels.judge import settle, tell, weigh_by_light
 from firstlight.kernels.reject import (
@@ -44,11 +54,11 @@ CHUNK = 4096
 @kernel
 def usual_reach(method, low, high, critical, n):
     """Sigma of the noise model, below and above the median, that no method takes for an outlier; below 0: none."""
-    if method in (MINMAX, PERCENTILE):
+    if method == MINMAX:
         return np.float32(-1.0), np.float32(-1.0)
     if method in (MEAN, MEDIAN) or n <= FEWEST:
         return np.float32(np.inf), np.float32(np.inf)
-    if method == LINEAR:
+    if method in (LINEAR, PERCENTILE):
         return np.float32(NOISE_REACH), np.float32(NOISE_REACH)
     if method == ESD:
         reach = critical[n - min(np.int64(low * n), n - FEWEST)]

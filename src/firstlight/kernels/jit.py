@@ -12,7 +12,13 @@ from typing import Any
 
 from numba import njit
 
+from firstlight.kernels.lean import is_program, without_blas
+
 _CALLED = re.compile(r"^from firstlight\.kernels\.(\w+) import", re.MULTILINE)
+
+if is_program():
+    with without_blas():
+        import numba.np.arraymath  # noqa: F401
 
 
 def _cache_is_writable() -> bool:

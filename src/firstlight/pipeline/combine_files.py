@@ -24,14 +24,19 @@ from firstlight.ops.align.resample import (
     turns_little,
     withdraw_near,
 )
-from firstlight.ops.stack.combine import Combine, Combined, FrameTerms, combine_cube
+from firstlight.ops.stack.combine import BIG_ENDIAN, Combine, Combined, FrameTerms, combine_cube
 from firstlight.ops.stack.factors import median_factors
 from firstlight.pipeline.calibration import Calibration
 from firstlight.pipeline.members import LOST, SECOND_CHOICE, Member, variance_rows
 
-CUBE = 24 * 2**20
-"""Bytes of samples a worker combines at once: rows are read in pieces worth a call, and still lie in the cache."""
+CUBE = 96 * 2**20
+"""Bytes of samples a worker combines at once. The kernel asks for them ahead, so that they need not lie in a cache; the
+rows around, read and judged twice, weigh less the more there are."""
 MOST_ROWS, FEWEST_ROWS = 128, 2
+STANDING = 150 * 2**20
+"""Bytes that the program and its libraries take by themselves."""
+PER_PIXEL = 24
+"""Bytes of a pixel of the result: its planes, and one of them as it goes to the file."""
 MEDIANS = ("median", "weighted-median")
 OF_THEIR_OWN = ("sum", "min", "max", "chi2", "adaptive")
 SQUARE = 512
@@ -92,6 +97,20 @@ class FileEngine:
         return self.parts[0].member.frame.shape[0]
 
     @cached_property
+    def as_stored(self) -> bool:
+        """Whether the kernel can take the numbers of all files as they lie there, big-endian: one pass less."""
+        return (
+            not self.carries
+            and self.combine.method not in OF_THEIR_OWN
+            and all(
+                p.forward is None and p.member.frame.dtype == BIG_ENDIAN and p.member.frame.seekable
+                and (p.member.frame.scale, p.member.frame.zero) == (1, 0)
+                and p.member.beside.flags is None and not p.member.has_border and not p.member.frame.meta.saturation
+                for p in self.parts
+            )
+        )  # fmt: skip
+
+    @cached_property
     def carries(self) -> bool:
         """Whether a file brings its own variance, or the number of frames behind it."""
         return any(
@@ -130,8 +149,10 @@ class FileEngine:
         height, width = self.size
         upright = all(p.forward is None or turns_little(p.forward) for p in self.parts)
         side = width if upright else min(SQUARE, width)
-        per_row = 4 * side * len(self.parts) * self.channels * (3 if self.carries else 1)
-        room = min(CUBE, 0.7 * budget / workers)
+        # Samples, a bit for each verdict on them, and what the kernel keeps of two rows.
+        per_row = 4 * side * len(self.parts) * self.channels * (3 if self.carries else 1) * 9 // 8
+        planes = PER_PIXEL * self.channels * height * width
+        room = min(CUBE, max(budget - STANDING - planes, 0) / workers - 2 * per_row)
         rows = int(max(FEWEST_ROWS, min(MOST_ROWS if upright else SQUARE, room / per_row)))
         return [
             (top, min(top + rows, height), left, min(left + side, width))
@@ -177,12 +198,16 @@ class FileEngine:
         inner = np.s_[top - wide[0] : bottom - wide[0], left - wide[2] : right - wide[2]]
         n, size = len(self.parts), (wide[1] - wide[0], wide[3] - wide[2])
         buffer = self._buffer((3 if self.carries else 1, self.channels, n, *size))
-        cube = buffer[0]
+        cube = buffer[0].view(BIG_ENDIAN) if self.as_stored else buffer[0]
         spare = np.zeros((2, self.channels, *size), np.float32)
         flags = np.zeros((self.channels, *size), np.uint16)
         for i, part in enumerate(self.parts):
             beside = (buffer[1, :, i], buffer[2, :, i]) if self.carries else None
-            if part.forward is None:
+            frame = part.member.frame
+            if self.as_stored:
+                if not frame.read_into(wide[0], wide[1], cube[:, i]):
+                    cube[:, i] = frame.rows(wide[0], wide[1])
+            elif part.forward is None:
                 self._read(part, wide[0], wide[1], cube[:, i], beside, spare, flags)
             else:
                 self._resample(part, part.forward, wide, cube[:, i], beside, spare, flags)

@@ -17,6 +17,8 @@ MOST = 100
 """Stars that a scale is measured from; their median is right to about 0.1 %."""
 CORE = 0.6
 """FWHM: radius of the small aperture that tells how sharp the stars are."""
+BAND = 2**20
+"""Pixels that are searched for them at first."""
 FEWEST = 5
 LEAST_SNR = 20.0
 REACH = (4.0, 2.5, 16.0)
@@ -83,24 +85,38 @@ def defects_of(member: Member) -> Calibration:
 
 
 def _bright_stars(member: Member, settings: FindStars) -> tuple[np.ndarray, float]:
-    """Positions (n, 2) of unsaturated stars, whole pixels, well inside, and their FWHM."""
+    """Positions (n, 2) of unsaturated stars, whole pixels, well inside, and their FWHM.
+
+    A band across the middle is searched first, and all of the frame where that has too few.
+    """
+    _, height, width = member.frame.shape
+    rows = min(max(BAND // width, 256), height)
+    if rows < height / 2:
+        positions, fwhm = _stars_between((height - rows) // 2, (height + rows) // 2, member, settings)
+        if len(positions) >= MOST:
+            return positions, fwhm
+    return _stars_between(0, height, member, settings)
+
+
+def _stars_between(top: int, bottom: int, member: Member, settings: FindStars) -> tuple[np.ndarray, float]:
     frame = member.frame
-    _, height, width = frame.shape
-    band = defects_of(member).band(frame, 0, height)
-    excluded = np.zeros((height, width), bool)
+    band = defects_of(member).band(frame, top, bottom)
+    excluded = np.zeros(band.data.shape[1:], bool)
     for ys, xs in band.missing:
-        excluded[ys, xs] = True
+        within = (ys >= top) & (ys < bottom)
+        excluded[ys[within] - top, xs[within]] = True
     plane = band.data[0] if frame.shape[0] == 1 else band.data.mean(axis=0)
     stars, quality = find_stars(
-        plane, settings, excluded=excluded if excluded.any() else None,
+        np.ascontiguousarray(plane), settings, excluded=excluded if excluded.any() else None,
         saturation=0.98 * (frame.meta.saturation or np.inf), gain=frame.meta.gain,
     )  # fmt: skip
     if not np.isfinite(quality.fwhm):
         return np.empty((0, 2), int), 0.0
     edge = 2 * _radius(quality.fwhm) + 2
-    inside = (stars.x > edge) & (stars.y > edge) & (stars.x < width - 1 - edge) & (stars.y < height - 1 - edge)
-    usable = np.flatnonzero(inside & (stars.saturated == 0) & (stars.snr >= LEAST_SNR))
-    return np.round(stars.positions[usable[:MOST]]).astype(int), quality.fwhm
+    x, y, (height, width) = stars.x, stars.y, plane.shape
+    inside = (x > edge) & (y > edge) & (x < width - 1 - edge) & (y < height - 1 - edge)
+    usable = np.flatnonzero(inside & (stars.saturated == 0) & (stars.snr >= LEAST_SNR))[:MOST]
+    return np.round(stars.positions[usable]).astype(int) + np.array([0, top]), quality.fwhm
 
 
 def _radius(fwhm: float) -> int:

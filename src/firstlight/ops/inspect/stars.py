@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import erfc
 from typing import Annotated
 
 import numpy as np
@@ -213,11 +214,9 @@ def filter_taps(fwhm: float) -> np.ndarray:
     >>> len(taps), round(float(taps[0] ** 2 + 2 * (taps[1:] ** 2).sum()), 6)
     (5, 1.0)
     """
-    from scipy.special import ndtr
-
     sigma = fwhm / 2.3548200450309493
-    position = np.arange(int(np.ceil(2.5 * sigma)) + 1)
-    taps = ndtr((position + 0.5) / sigma) - ndtr((position - 0.5) / sigma)
+    edges = (np.arange(int(np.ceil(2.5 * sigma)) + 2) - 0.5) / (sigma * np.sqrt(2.0))
+    taps = -0.5 * np.diff([erfc(edge) for edge in edges])
     return (taps / np.sqrt(taps[0] ** 2 + 2 * np.sum(taps[1:] ** 2))).astype(np.float32)
 
 
@@ -230,11 +229,27 @@ def _believable(fitted: np.ndarray, profile: Profile) -> np.ndarray:
     # Two starts that ended on one star: the first (stronger) stays.
     index = np.flatnonzero(good)
     if len(index) > 1:
-        from scipy.spatial import cKDTree
-
-        pairs = cKDTree(fitted[index][:, [starfit.X, starfit.Y]]).query_pairs(0.7 * profile.fwhm, output_type="ndarray")
-        good[index[pairs.max(axis=1)]] = False
+        later = _near_an_earlier(fitted[index, starfit.X], fitted[index, starfit.Y], 0.7 * profile.fwhm)
+        good[index[later]] = False
     return good
+
+
+def _near_an_earlier(x: np.ndarray, y: np.ndarray, reach: float) -> np.ndarray:
+    """Which positions have one before them in the list within ``reach``.
+
+    In order of y only few follow within reach: they are compared one place apart, two, and so on. (A tree does this as
+    fast; importing one takes longer than finding the stars.)
+    """
+    order = np.argsort(y, kind="stable")
+    x, y = x[order], y[order]
+    found = np.zeros(len(x), bool)
+    for apart in range(1, len(x)):
+        rise = y[apart:] - y[:-apart]
+        if not (rise <= reach).any():
+            break
+        near = np.flatnonzero((rise <= reach) & (np.hypot(rise, x[apart:] - x[:-apart]) <= reach))
+        found[np.maximum(order[near], order[near + apart])] = True
+    return found
 
 
 def _as_stars(fitted: np.ndarray, plane: np.ndarray, saturation: float) -> Stars:
