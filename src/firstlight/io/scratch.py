@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import secrets
 import shutil
 import tempfile
@@ -57,11 +56,6 @@ class DecodedSource:
 
     def planes(self) -> tuple[np.ndarray | None, np.ndarray | None]:
         return self.origin.planes()
-
-
-def scratch_bytes(frame: Frame) -> int:
-    """What `decoded` writes to disk for a frame: nothing where rows are cheap already."""
-    return 0 if frame.seekable else math.prod(frame.shape) * frame.dtype.itemsize
 
 
 def decoded(frame: Frame, folder: Path) -> Frame:

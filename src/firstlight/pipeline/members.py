@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -15,7 +13,7 @@ from firstlight.errors import FrameError, InputError
 from firstlight.io.beside import Beside, planes_beside
 from firstlight.io.frame import Frame
 from firstlight.io.read import open_frames
-from firstlight.io.scratch import decoded, scratch_bytes
+from firstlight.io.scratch import decoded
 from firstlight.library.raw import adu_rows
 from firstlight.model.flags import EXCLUDED, Flag
 from firstlight.model.meta import Kind
@@ -90,37 +88,6 @@ def open_members(
             members += found
         done(1)
     return members, lost
-
-
-PRODUCT = 16
-"""Bytes a pixel of the stack takes on disk: SCI, VAR, DQ, COVERAGE, REJECTION."""
-
-
-def check_room(paths: Sequence[Path], folder: Path) -> None:
-    """Refuse, before anything is read, files whose decoded pixels and stack would not fit on the disk of ``folder``.
-
-    The first file that can be opened stands for all of its kind.
-
-    Raises
-    ------
-    InputError
-        What is needed, and what is free.
-    """
-    for path in paths:
-        try:
-            frame = open_frames(path)[0]
-        except (FrameError, InputError):
-            continue
-        alike = sum(other.suffix.lower() == path.suffix.lower() for other in paths)
-        scratch, product = alike * scratch_bytes(frame), PRODUCT * math.prod(frame.shape)
-        free = shutil.disk_usage(folder).free
-        if free < scratch + product:
-            what = f" and {scratch / 1e6:.0f} MB for decoded pixels" if scratch else ""
-            raise InputError(
-                f"{folder}: {free / 1e6:.0f} MB free; the stack needs about {product / 1e6:.0f} MB{what}; make room, "
-                "or write to another disk"
-            )
-        return
 
 
 def _member(frame: Frame, scratch: Path) -> Member:

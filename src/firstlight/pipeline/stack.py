@@ -31,15 +31,7 @@ from firstlight.pipeline.combine_files import FileEngine, FileStack, Part
 from firstlight.pipeline.combined import combined_meta
 from firstlight.pipeline.executors import memory_budget, ordered, thread_count, thread_pool
 from firstlight.pipeline.measure import Light, measure_light
-from firstlight.pipeline.members import (
-    FLATS,
-    PATTERNS,
-    Member,
-    check_alike,
-    check_room,
-    choose_reference,
-    open_members,
-)
+from firstlight.pipeline.members import FLATS, PATTERNS, Member, check_alike, choose_reference, open_members
 from firstlight.pipeline.progress import Clock, Progress
 from firstlight.pipeline.register import Placed, place, rank_references
 from firstlight.pipeline.scale import compare_stars, defects_of
@@ -113,8 +105,7 @@ def stack_files(
     Raises
     ------
     InputError
-        Nothing that can be combined; files of different sizes, units, targets or filters; no room on the disk, where
-        decoded pixels of compressed files lie too until the stack is written.
+        Nothing that can be combined; files of different sizes, units, targets or filters.
 
     Notes
     -----
@@ -132,8 +123,6 @@ def stack_files(
     if output.suffix.lower() not in (".fits", ".fit", ".fts"):
         raise InputError(f"{output}: the stack is written as FITS; give a name that ends in .fits")
     workers, budget = thread_count(settings.threads), memory_budget(settings.memory)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    check_room(paths, output.parent)
     with thread_pool(settings.threads) as executor, Scratch(output.parent) as scratch:
         run = _Run(settings, clock, executor, workers, budget)
         with clock.stage("open", len(paths), "files") as stage:

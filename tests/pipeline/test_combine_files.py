@@ -1,0 +1,52 @@
+"""Files combined tile by tile: the same bytes however they are read and cut."""
+
+import numpy as np
+import pytest
+
+from firstlight.io.fits_writer import Unit, write_units
+from firstlight.ops.stack.combine import Combine
+from firstlight.pipeline.settings import Normalize
+from firstlight.pipeline.stack import StackSettings, stack_files
+
+AS_THEY_ARE = StackSettings(normalize=Normalize(mode="none"))
+
+
+def noise_frames(n, shape):
+    return np.random.default_rng(0).normal(500.0, 10.0, (n, *shape)).astype(np.float32)
+
+
+def plain(path, data, **cards):
+    """A FITS file as another program writes it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_units(path, [Unit([(key, value, "") for key, value in cards.items()], data)], False)
+    return path
+
+
+@pytest.mark.parametrize("method", ["mean", "median", "winsorized", "esd", "percentile"])
+def test_numbers_as_they_lie_give_the_bytes_of_numbers_turned_over(tmp_path, method):
+    """Big-endian samples go to the kernel as the file holds them; a saturation in a header asks for a look at them."""
+    frames = noise_frames(9, (70, 150))
+    frames[3, 20:25, 30:90] += 500
+    frames[5, 40, 40] = np.nan
+    settings = AS_THEY_ARE.model_copy(update={"stack": Combine(method=method)})
+    results = []
+    for name, cards in (("one", {}), ("two", {"SATURATE": 1e6})):
+        paths = [plain(tmp_path / name / f"{i}.fits", frame, **cards) for i, frame in enumerate(frames)]
+        results.append(stack_files(paths, tmp_path / f"{name}.fits", settings))
+    assert [result.engine.as_stored for result in results] == [True, False]
+    for plane in ("mean", "variance", "coverage", "rejected_low", "rejected_high", "rejected_fraction"):
+        one, two = (getattr(result.stacked, plane) for result in results)
+        np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize("size", [(300, 4400), (3, 9000)])
+def test_wide_files_do_not_depend_on_threads_or_memory(tmp_path, size):
+    frames = noise_frames(7, size)
+    frames[2, 1, 100:900] += 400
+    paths = [plain(tmp_path / f"{i}.fits", frame, EGAIN=1.0) for i, frame in enumerate(frames)]
+    written = []
+    for threads, memory in ((1, 0), (3, 1)):
+        settings = AS_THEY_ARE.model_copy(update={"threads": threads, "memory": memory})
+        result = stack_files(paths, tmp_path / "stack.fits", settings)
+        written.append([plane.tobytes() for plane in (result.stacked.mean, result.stacked.variance)])
+    assert written[0] == written[1]
