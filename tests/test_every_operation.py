@@ -37,8 +37,9 @@ PLATE = Plate({"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRPIX1": 32.0, "CRPI
 
 RAW = tuple((keyword, value, "") for keyword, value in {
     "BLACK_R": 512.0, "WBCAM_R": 1.9, "WBCAM_G": 1.0, "WBCAM_B": 1.4, "WBDAY_R": 2.1, "WBDAY_G": 1.0, "WBDAY_B": 1.3,
+    "BIASSEC": "[65:72,1:56]",
 }.items())  # fmt: skip
-"""Cards that camera raw brings along."""
+"""Cards that camera raw and observatories bring along."""
 
 SKIES = {"mono": (1, None), "colour": (3, None), "mosaic": (1, "GRBG")}
 

@@ -12,7 +12,8 @@ from scipy.spatial import cKDTree
 from firstlight.errors import InputError
 from firstlight.io.read import read
 from firstlight.model.flags import Flag, has
-from firstlight.pipeline.plan import describe_plan, plan
+from firstlight.pipeline.describe import describe_plan
+from firstlight.pipeline.plan import plan
 from firstlight.pipeline.process import process
 from firstlight.pipeline.settings import Output, Register, Settings
 from firstlight.simulate.night import Camera, Night, Sky, load_truth, preset, simulate

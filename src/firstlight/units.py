@@ -29,6 +29,7 @@ SubPx = Annotated[float, Unit("px")]
 Arcsec = Annotated[float, Unit("arcsec")]
 Degrees = Annotated[float, Unit("deg")]
 Seconds = Annotated[float, Unit("s")]
+Days = Annotated[float, Unit("days")]
 Sigma = Annotated[float, Unit("sigma")]
 """A multiple of the standard deviation of the noise."""
 Electrons = Annotated[float, Unit("e-")]

@@ -1,5 +1,6 @@
-from firstlight.library.assign import plan_calibrations, slug
+from firstlight.library.assign import plan_calibrations
 from firstlight.library.classify import Sighting
+from firstlight.library.plans import Rules, slug
 from firstlight.model.meta import Kind
 from memory_frame import memory_frame
 
@@ -39,7 +40,7 @@ def test_without_a_fitting_dark_the_bias_is_used_and_the_plan_says_why():
 
 def test_darks_are_scaled_only_on_request():
     sightings = session(light(), *frames(Kind.BIAS, 20), *frames(Kind.DARK, 10, exposure=30.0))
-    given = only(plan_calibrations(sightings, scale_darks=True))
+    given = only(plan_calibrations(sightings, Rules(scale_darks=True)))
     assert given.dark_scale == 2.0
     assert given.bias is not None
     assert given.dark is not None
@@ -47,7 +48,7 @@ def test_darks_are_scaled_only_on_request():
 
 def test_of_several_darks_the_one_nearest_in_exposure_is_scaled():
     darks = [*frames(Kind.DARK, 3, exposure=10.0), *frames(Kind.DARK, 3, exposure=50.0)]
-    given = only(plan_calibrations(session(light(), *frames(Kind.BIAS, 5), *darks), scale_darks=True))
+    given = only(plan_calibrations(session(light(), *frames(Kind.BIAS, 5), *darks), Rules(scale_darks=True)))
     assert given.dark.like.meta.exposure == 50.0
 
 

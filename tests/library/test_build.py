@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from firstlight.errors import FrameError
-from firstlight.library.assign import MasterPlan
 from firstlight.library.build import build_master
+from firstlight.library.plans import MasterPlan
 from firstlight.model.flags import Flag, has
 from firstlight.model.meta import Kind
 from memory_frame import memory_frame

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from firstlight.library.raw import adu_rows, level_of
+from firstlight.library.raw import adu_rows, level_of, sampled
 from memory_frame import memory_frame
 
 
@@ -20,6 +20,6 @@ def test_every_way_a_file_holds_numbers(dtype, scale, zero):
 def test_level_and_share_of_saturated_pixels():
     pixels = np.full((40, 40), 500, np.uint16)
     pixels[:, :4] = 60000
-    level, full = level_of(memory_frame("x", pixels, saturation=60000.0))
+    level, full = level_of(sampled(memory_frame("x", pixels)), 60000.0)
     assert level == 500
     assert full == pytest.approx(0.1)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from firstlight.library.assign import Assignment, MasterPlan
 from firstlight.library.build import Master
+from firstlight.library.plans import Assignment, MasterPlan
 from firstlight.model.flags import Flag
 from firstlight.model.image import Image
 from firstlight.model.meta import Kind

@@ -9,8 +9,9 @@ import pytest
 from firstlight.errors import SpecError
 from firstlight.io.fits_scan import FitsBytes
 from firstlight.io.read import read
+from firstlight.pipeline.describe import describe_plan
 from firstlight.pipeline.grouping import Grouping, cut
-from firstlight.pipeline.plan import describe_plan, plan
+from firstlight.pipeline.plan import plan
 from firstlight.pipeline.process import process
 from firstlight.pipeline.settings import Output, Settings
 from firstlight.simulate.night import load_truth, preset, simulate

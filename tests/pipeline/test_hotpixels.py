@@ -1,6 +1,6 @@
 import numpy as np
 
-from firstlight.library.assign import Assignment
+from firstlight.library.plans import Assignment
 from firstlight.model.registration import Registration, Transform
 from firstlight.model.stars import Quality, Stars
 from firstlight.pipeline.calibration import Calibration, Defects

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from firstlight.library.assign import Assignment
+from firstlight.library.plans import Assignment
 from firstlight.model.registration import Registration, Transform
 from firstlight.ops.align.grid import Grid, plan_grid
 from firstlight.ops.inspect.stars import FindStars

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from firstlight.errors import InputError
-from firstlight.library.assign import Assignment
+from firstlight.library.plans import Assignment
 from firstlight.pipeline.plan import group_lights, plan
 from memory_frame import memory_frame
 

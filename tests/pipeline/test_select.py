@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from firstlight.library.assign import Assignment
+from firstlight.library.plans import Assignment
 from firstlight.model.registration import Registration, Transform
 from firstlight.model.stars import Quality, Stars
 from firstlight.pipeline.calibration import Calibration

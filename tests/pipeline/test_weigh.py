@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from firstlight.errors import InputError, SpecError
-from firstlight.library.assign import Assignment
+from firstlight.library.plans import Assignment
 from firstlight.model.registration import Registration, Transform
 from firstlight.model.stars import Quality, Stars
 from firstlight.ops.stack.weights import FORMULAS, METRICS

@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "stack": ("firstlight.cli.stack", "Combine files that are calibrated (and registered) already: images or stacks."),
     "live": ("firstlight.cli.live", "Watch a folder and add each new frame to a running stack."),
     "plan": ("firstlight.cli.plan", "Say what `process` would do with SESSION, and write nothing."),
+    "library": ("firstlight.cli.library", "Keep calibration masters, and let every session use those that fit."),
     "info": ("firstlight.cli.info", "Show what firstlight understands of files, and from which keyword."),
     "detector": ("firstlight.cli.detector", "Measure a detector from its own bias frames, darks and flats."),
     "apply": ("firstlight.cli.apply", "Apply one or more operations to an image and write the result."),

@@ -24,6 +24,7 @@ def command(session: Path, output: Path | None, quiet: bool, **options: Any) -> 
     Lists what each frame was taken for and why, the masters, which of them each light gets and why, what is missing
     and how much room the products need.
     """
-    from firstlight.pipeline.plan import describe_plan, plan
+    from firstlight.pipeline.describe import describe_plan
+    from firstlight.pipeline.plan import plan
 
     click.echo(describe_plan(plan(session, settings_from(options), output=output, progress=TerminalProgress(quiet))))

@@ -98,9 +98,9 @@ def summary(result: Result) -> str:
             f"  {Path(path).name}: {reason.removeprefix(Path(path).name + ': ')}"
             for path, reason in sorted(result.set_aside.items())
         ]
-    from firstlight.pipeline.plan import missing_words
+    from firstlight.library.explain import missing_words
 
-    lines += missing_words(result.plan)
+    lines += missing_words(result.plan.calibrations.assignments)
     lines += [f"Note: {note}" for note in result.plan.notes]
     spent = result.record.get("timings", {})
     if spent:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from firstlight.errors import FrameError
@@ -45,6 +47,37 @@ def verify(name: str, header: Header, header_bytes: bytes, data_bytes: bytes) ->
         f"{name}: its pixels are not those that were written (DATASUM is {given}, the pixels give {found}): "
         "the file is damaged; copy it again from its source"
     )
+
+
+def verify_file(path: Path) -> None:
+    """FrameError where any byte of a file of ours is not the one that was written, its header's too.
+
+    Files of other programs pass: their headers are edited after the sums were made.
+    """
+    from firstlight.io.cards import BLOCK
+    from firstlight.io.fits_scan import open_bytes, scan
+
+    if path.suffix.lower() not in (".fits", ".fit", ".fts"):
+        return
+    content = open_bytes(path)
+    units = scan(content)
+    by_header = str(units[0].header.get("CREATOR", "")).startswith("firstlight") or "FLFORMAT" in units[0].header
+    if not by_header and all(unit.name != "PROVENANCE" for unit in units):
+        return
+    end = 0
+    for unit in units:
+        size = -(-unit.data_size // BLOCK) * BLOCK
+        end = unit.data_start + size
+        header = content.read(unit.header_start, unit.data_start - unit.header_start)
+        data = content.read(unit.data_start, size)
+        total = ones_sum(data, ones_sum(header))
+        if "CHECKSUM" not in unit.header or total not in (0, _ONES) or len(data) < size:
+            raise FrameError(
+                f"{path.name}: its part {unit.name or 'SCI'} is not what was written: the file is damaged; "
+                "make it again, or copy it again from where it came"
+            )
+    if end != content.size:
+        raise FrameError(f"{path.name}: {content.size} bytes where its parts take {end}: the file is damaged")
 
 
 def _number(value: object) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 
@@ -18,3 +19,14 @@ def content_hash(path: str | os.PathLike[str]) -> str:
     """
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def known_hash(path: str | os.PathLike[str]) -> str:
+    """`content_hash`, worked out once in a process for a file of this size and time of change."""
+    status = os.stat(path)
+    return _hash_of(os.fspath(path), status.st_size, status.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=65536)
+def _hash_of(path: str, size: int, mtime: int) -> str:
+    return content_hash(path)

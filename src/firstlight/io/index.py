@@ -72,12 +72,12 @@ class Index:
         new: list[tuple[Any, ...]] = []
         for done, (path, key) in enumerate(zip(paths, keys), 1):
             is_known = key in known
-            found = _decode_all(path, known[key]) if is_known else next(fresh)  # type: ignore[index]
+            found = _known(path, known[key]) if is_known else next(fresh)  # type: ignore[index]
             if isinstance(found, str):
                 broken.append((path, found))
             else:
                 frames += found
-                if not is_known and key is not None and (text := _encode_all(found)) is not None:
+                if not is_known and key is not None and (text := encode_frames(found)) is not None:
                     new.append((*key, text))
             if progress is not None:
                 progress(done, len(paths))
@@ -159,7 +159,7 @@ def _open(path: Path) -> list[Frame] | str:
         return str(error)
 
 
-def _encode_all(frames: list[Frame]) -> str | None:
+def encode_frames(frames: list[Frame]) -> str | None:
     """Frames as JSON, or None where their source is of a kind that is not kept."""
     if any(type(frame.source).__name__ not in _SOURCES for frame in frames):
         return None
@@ -190,9 +190,14 @@ def _encode(frame: Frame) -> dict[str, Any]:
     }
 
 
-def _decode_all(path: Path, text: str) -> list[Frame] | str:
+def decode_frames(path: Path, text: str) -> list[Frame]:
+    """Frames of a file from what `encode_frames` made of them; KeyError, TypeError or ValueError if it is damaged."""
+    return [_decode(path, entry) for entry in json.loads(text)]
+
+
+def _known(path: Path, text: str) -> list[Frame] | str:
     try:
-        return [_decode(path, entry) for entry in json.loads(text)]
+        return decode_frames(path, text)
     except (KeyError, TypeError, ValueError):
         return _open(path)
 
@@ -204,7 +209,7 @@ def _decode(path: Path, entry: dict[str, Any]) -> Frame:
             meta[name] = datetime.fromisoformat(meta[name])
     meta["kind"] = Kind(meta["kind"])
     meta["calibrated"] = frozenset(meta["calibrated"])
-    meta["cards"] = tuple(tuple(card) for card in meta["cards"])
+    meta["cards"] = tuple(map(tuple, meta["cards"]))
     for name in ("binning", "origin", "notes"):
         meta[name] = tuple(meta[name])
     source = {name: tuple(value) if isinstance(value, list) else value for name, value in entry["source"].items()}

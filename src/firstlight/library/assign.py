@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 from firstlight.io.frame import Frame
 from firstlight.library.classify import Sighting
-from firstlight.library.match import Fit, best, group_alike, same_exposure, temperature_of
+from firstlight.library.explain import chosen_words, passed_over, why_not
+from firstlight.library.group import group_alike
+from firstlight.library.match import NEEDS, Fit, Need, best, same_exposure
+from firstlight.library.mixture import dark_of_exposure, dark_of_temperature
+from firstlight.library.plans import FEW, Assignment, Calibrations, MasterPlan, Rules
 from firstlight.model.meta import Kind
 
 MASTER_KINDS = {
@@ -16,223 +19,226 @@ MASTER_KINDS = {
     Kind.MASTER_DARK: Kind.DARK,
     Kind.MASTER_FLAT: Kind.FLAT,
 }
-FEW = {Kind.BIAS: 15, Kind.DARK: 10, Kind.FLAT: 8, Kind.DARK_FLAT: 10}
-"""Masters of fewer frames work, and the plan says that they add noise."""
+FEWEST_FOR_SKY = 7
+"""Lights that a flat can be made of: fewer leave their stars in it."""
 
 
-@dataclass(frozen=True)
-class MasterPlan:
-    """Frames that make one master, or one ready master."""
-
-    kind: Kind
-    frames: tuple[Frame, ...]
-    subtract: MasterPlan | None = None
-    """For flats: the dark flat, dark or bias to subtract first."""
-    ready: bool = False
-    """The single frame is a master already."""
-    notes: tuple[str, ...] = ()
-
-    @property
-    def like(self) -> Frame:
-        """The frame that stands for all."""
-        return self.frames[0]
-
-    @property
-    def name(self) -> str:
-        """File name without suffix: kind, filter, exposure, temperature, gain."""
-        meta = self.like.meta
-        parts = ["master", self.kind.value.replace(" ", "")]
-        if self.kind == Kind.FLAT:
-            parts.append(slug(meta.filter) or "nofilter")
-        elif self.kind != Kind.BIAS:
-            parts.append(exposure_words(meta.exposure))
-        temperature = temperature_of(meta)
-        if temperature is not None:
-            parts.append(f"{round(temperature):+d}C")
-        if meta.gain_setting is not None:
-            parts.append(f"gain{meta.gain_setting:g}")
-        if meta.binning != (1, 1):
-            parts.append(f"bin{meta.binning[0]}x{meta.binning[1]}")
-        return "_".join(parts)
-
-
-@dataclass(frozen=True)
-class Assignment:
-    """One light and its masters."""
-
-    light: Frame
-    bias: MasterPlan | None = None
-    dark: MasterPlan | None = None
-    flat: MasterPlan | None = None
-    dark_scale: float = 1.0
-    """1: the dark is subtracted as it is, its bias with it. Otherwise the bias-free dark is scaled by this."""
-    reasons: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def key(self) -> tuple[object, ...]:
-        """Equal for lights that are calibrated alike."""
-        names = [id(m) if m is not None else None for m in (self.bias, self.dark, self.flat)]
-        return (*names, self.dark_scale)
-
-
-@dataclass(frozen=True)
-class Calibrations:
-    """All masters of a session and who gets which."""
-
-    masters: tuple[MasterPlan, ...] = ()
-    assignments: tuple[Assignment, ...] = ()
-    notes: tuple[str, ...] = field(default=())
-
-
-def slug(text: str | None) -> str:
-    """Text for a file name: letters, digits, dot, plus and minus; the rest becomes an underscore.
-
-    >>> slug("IC 5070 (Pelican)")
-    'IC_5070_Pelican'
-    """
-    return re.sub(r"[^A-Za-z0-9.+-]+", "_", text or "").strip("_.")
-
-
-def exposure_words(exposure: float | None) -> str:
-    """``30s``, ``0.5s`` or ``noexposure``."""
-    return "noexposure" if exposure is None else f"{exposure:.6g}s"
-
-
-def plan_calibrations(sightings: Sequence[Sighting], *, scale_darks: bool = False) -> Calibrations:
+def plan_calibrations(
+    sightings: Sequence[Sighting], rules: Rules | None = None, shelf: Sequence[MasterPlan] = ()
+) -> Calibrations:
     """Group calibration frames into masters and assign them.
 
     The bias rule: a raw dark holds the bias, so a light (or flat) with a dark of its exposure gets that dark and no
-    bias. Without one it gets the bias; only with ``scale_darks`` a dark of another exposure, its bias taken off first,
-    scaled by exposure.
+    bias. A dark that lost its bias goes together with a bias. Without a dark of the exposure the light gets the bias
+    alone; only where ``rules`` ask for it a dark of another exposure or temperature is scaled, or one is interpolated.
+
+    Parameters
+    ----------
+    sightings : frames of the session
+    rules : Rules, optional
+    shelf : masters of libraries; those of the session go first.
     """
+    rules = rules or Rules()
     by_kind: dict[Kind, list[Frame]] = {kind: [] for kind in Kind}
     for sighting in sightings:
         by_kind[sighting.kind].append(sighting.frame)
 
-    def masters(kind: Kind, **alike: bool) -> list[MasterPlan]:
+    def masters(kind: Kind) -> list[MasterPlan]:
         return [
-            MasterPlan(kind, tuple(group), notes=_few(kind, len(group)))
-            for group in group_alike(by_kind[kind], **alike)
+            MasterPlan(kind, tuple(group), notes=few_words(kind, len(group)))
+            for group in group_alike(by_kind[kind], NEEDS[kind], epoch=rules.epoch, fewest=FEW[kind])
         ]
 
-    biases = masters(Kind.BIAS, exposure=False, filter=False, temperature=True)
-    darks = masters(Kind.DARK, exposure=True, filter=False, temperature=True)
-    dark_flats = masters(Kind.DARK_FLAT, exposure=True, filter=False, temperature=True)
     ready = {kind: [MasterPlan(kind, (f,), ready=True) for f in by_kind[m]] for m, kind in MASTER_KINDS.items()}
-    biases += ready[Kind.BIAS]
-    darks += ready[Kind.DARK]
+    biases = [*masters(Kind.BIAS), *ready[Kind.BIAS]]
+    darks = [*masters(Kind.DARK), *ready[Kind.DARK]]
+    dark_flats = masters(Kind.DARK_FLAT)
+    chooser = Chooser([*biases, *darks, *dark_flats, *shelf], rules)
+    flats = [chooser.with_under(flat) for flat in masters(Kind.FLAT)] + ready[Kind.FLAT]
+    chooser.add(flats)
+    assignments = [chooser.assign(light) for light in by_kind[Kind.LIGHT]]
+    sky = _sky_flats(assignments, chooser) if rules.sky_flats else []
+    if sky:
+        chooser.add(sky)
+        assignments = [chooser.assign(a.light) if a.flat is None else a for a in assignments]
+    made = (*biases, *darks, *dark_flats, *flats, *sky, *chooser.mixed)
+    return Calibrations(made, tuple(assignments), tuple(shelf))
+
+
+def few_words(kind: Kind, n: int) -> tuple[str, ...]:
+    """The remark on a master of few frames."""
+    frames = "1 frame" if n == 1 else f"{n} frames"
+    return (f"only {frames}; {FEW[kind]} or more keep its noise out of the lights",) if n < FEW[kind] else ()
+
+
+def _sky_flats(assignments: Sequence[Assignment], chooser: Chooser) -> list[MasterPlan]:
+    """Flats made of the lights that have none."""
+    bare = [a.light for a in assignments if a.flat is None and "flat" not in a.light.meta.calibrated]
+    need = replace(NEEDS[Kind.FLAT], exposure=True)
     flats = []
-    for flat in masters(Kind.FLAT, exposure=False, filter=True, temperature=False):
-        under, notes = _under_flat(flat.like, [*dark_flats, *darks], biases)
-        flats.append(MasterPlan(Kind.FLAT, flat.frames, under, notes=(*flat.notes, *notes)))
-    flats += ready[Kind.FLAT]
-    lights = by_kind[Kind.LIGHT]
-    assignments = [_assign(light, biases, darks, flats, scale_darks) for light in lights]
-    return Calibrations((*biases, *darks, *dark_flats, *flats), tuple(assignments))
+    for group in group_alike(bare, need):
+        if len(group) >= FEWEST_FOR_SKY:
+            words = f"made of {len(group)} lights: good where the sky was bright and the telescope moved between them"
+            flats.append(chooser.with_under(MasterPlan(Kind.FLAT, tuple(group), notes=(words,), sky=True)))
+    return flats
 
 
-def assign_masters(light: Frame, masters: Sequence[MasterPlan], *, scale_darks: bool = False) -> Assignment:
-    """The masters of one more light, out of those that were planned; as `plan_calibrations`."""
-    biases, darks, flats = ([m for m in masters if m.kind is kind] for kind in (Kind.BIAS, Kind.DARK, Kind.FLAT))
-    return _assign(light, biases, darks, flats, scale_darks)
+class Chooser:
+    """Masters to choose from, and the darks that were mixed of them on request."""
 
+    def __init__(self, masters: Sequence[MasterPlan], rules: Rules) -> None:
+        self.rules = rules
+        self.masters: dict[Kind, list[MasterPlan]] = {kind: [] for kind in FEW}
+        self.mixed: list[MasterPlan] = []
+        self._mixes: dict[tuple[object, ...], MasterPlan] = {}
+        self.add(masters)
 
-def _few(kind: Kind, n: int) -> tuple[str, ...]:
-    return (f"only {n} frames; {FEW[kind]} or more keep its noise out of the lights",) if n < FEW[kind] else ()
+    def add(self, masters: Sequence[MasterPlan]) -> None:
+        for master in masters:
+            self.masters[master.kind].append(master)
 
+    def choose(
+        self, frame: Frame, kind: Kind, need: Need | None = None, among: Sequence[MasterPlan] | None = None
+    ) -> tuple[MasterPlan | None, Fit, list[tuple[MasterPlan, Fit]]]:
+        """The best master of a kind, how it fits, and how all of them do."""
+        masters = self.masters[kind] if among is None else list(among)
+        index, fit, fits = best(
+            frame, [(m.like, m.n_frames) for m in masters], need or NEEDS[kind],
+            shared=[m.shared for m in masters], own_first=self.rules.own_first,
+        )  # fmt: skip
+        return (None if index is None else masters[index]), fit, list(zip(masters, fits))
 
-def _choose(frame: Frame, masters: list[MasterPlan], **what: bool) -> tuple[MasterPlan | None, Fit, list[Fit]]:
-    index, fit, fits = best(frame, [(m.like, len(m.frames)) for m in masters], **what)
-    return (None if index is None else masters[index]), fit, fits
-
-
-def _under_flat(
-    flat: Frame, darks: list[MasterPlan], biases: list[MasterPlan]
-) -> tuple[MasterPlan | None, tuple[str, ...]]:
-    """What to subtract from a flat: a dark flat or dark of its exposure, else the bias."""
-    if "dark" in flat.meta.calibrated or "bias" in flat.meta.calibrated:
-        return None, ("its frames are bias- or dark-subtracted already",)
-    if flat.meta.exposure is not None:
-        dark, _, _ = _choose(flat, darks, exposure=True, filter=False)
-        if dark is not None and same_exposure(dark.like.meta.exposure, flat.meta.exposure):
-            return dark, ()
-    bias, _, _ = _choose(flat, biases, exposure=False, filter=False)
-    if bias is not None:
-        return bias, ()
-    return None, ("neither dark flat nor bias fits: its pedestal stays in and the correction is too weak",)
-
-
-def _assign(
-    light: Frame, biases: list[MasterPlan], darks: list[MasterPlan], flats: list[MasterPlan], scale_darks: bool
-) -> Assignment:
-    done = light.meta.calibrated
-    reasons: list[str] = []
-    warnings: list[str] = []
-    bias = dark = flat = None
-    scale = 1.0
-    if "dark" in done:
-        reasons.append("dark: already subtracted, the header says")
-    else:
-        dark, fit, fits = _choose(light, darks, exposure=True, filter=False)
-        if dark is not None and ("bias" not in done or "bias" in dark.like.meta.calibrated):
-            reasons.append(_reason("dark", dark, fit))
-            warnings += [f"dark: {w}" for w in fit.warnings]
-        else:
-            dark, scale, bias = (
-                _scaled(light, darks, biases) if scale_darks and "bias" not in done else (None, 1.0, None)
-            )
+    def with_under(self, flat: MasterPlan) -> MasterPlan:
+        """A flat with what is to be subtracted from its frames: a dark flat or dark of its exposure, else the bias."""
+        like = flat.like
+        done = like.meta.calibrated
+        if "dark" in done or "bias" in done:
+            return replace(flat, notes=(*flat.notes, "its frames are bias- or dark-subtracted already"))
+        if like.meta.exposure is not None:
+            fitting = [
+                m
+                for m in (*self.masters[Kind.DARK_FLAT], *self.masters[Kind.DARK])
+                if same_exposure(m.like.meta.exposure, like.meta.exposure) and "bias" not in m.like.meta.calibrated
+            ]
+            dark, _, _ = self.choose(like, Kind.DARK, among=fitting)
             if dark is not None:
-                reasons.append(
-                    f"dark: {dark.name} scaled by {scale:.3f}, on request; bias: {bias.name if bias else ''}"
-                )
-            elif darks:
-                reasons.append(f"dark: none fits ({_why_not(darks, fits)})")
-                warnings.append("no dark fits")
-            else:
-                reasons.append("dark: there is none")
-        if dark is None:
-            if "bias" in done:
-                reasons.append("bias: already subtracted, the header says")
-            else:
-                bias, fit, fits = _choose(light, biases, exposure=False, filter=False)
-                if bias is not None:
-                    reasons.append(_reason("bias", bias, fit))
-                    warnings += [f"bias: {w}" for w in fit.warnings]
-                else:
-                    reasons.append(f"bias: none fits ({_why_not(biases, fits)})" if biases else "bias: there is none")
-        elif scale == 1.0:
-            reasons.append("bias: not needed, the dark holds it")
-    if "flat" in done:
-        reasons.append("flat: already divided, the header says")
-    else:
-        flat, fit, fits = _choose(light, flats, exposure=False, filter=True, temperature=False)
-        if flat is not None:
-            reasons.append(_reason("flat", flat, fit))
+                return replace(flat, subtract=dark)
+        bias, _, _ = self.choose(like, Kind.BIAS)
+        if bias is not None:
+            return replace(flat, subtract=bias)
+        note = "neither dark flat nor bias fits: its pedestal stays in and the correction is too weak"
+        return replace(flat, notes=(*flat.notes, note))
+
+    def assign(self, light: Frame) -> Assignment:
+        """The masters of one light, and why."""
+        done = light.meta.calibrated
+        given = Assignment(light)
+        if "dark" in done:
+            given = _because(given, "dark: already subtracted, the header says")
         else:
-            reasons.append(f"flat: none fits ({_why_not(flats, fits)})" if flats else "flat: there is none")
-    return Assignment(light, bias, dark, flat, scale, tuple(reasons), tuple(warnings))
+            given = self._dark(given)
+        if given.bias is None and given.dark is None and "bias" in done:
+            given = _because(given, "bias: already subtracted, the header says")
+        elif given.bias is None and given.dark is None and "dark" not in done:
+            given = self._bias(given)
+        elif given.dark is not None and given.bias is None:
+            given = _because(given, "bias: not needed, the dark holds it" if "bias" not in done else "bias: subtracted")
+        if "flat" in done:
+            return _because(given, "flat: already divided, the header says")
+        flat, fit, fits = self.choose(light, Kind.FLAT)
+        if flat is None:
+            return _because(given, f"flat: {why_not('flat', fits)}")
+        return _chosen(replace(given, flat=flat), "flat", flat, fit, fits)
+
+    def _bias(self, given: Assignment) -> Assignment:
+        bias, fit, fits = self.choose(given.light, Kind.BIAS)
+        if bias is None:
+            return _because(given, f"bias: {why_not('bias', fits)}")
+        return _chosen(replace(given, bias=bias), "bias", bias, fit, fits)
+
+    def _dark(self, given: Assignment) -> Assignment:
+        light = given.light
+        bias, bias_fit, bias_fits = self.choose(light, Kind.BIAS)
+        _, _, all_fits = self.choose(light, Kind.DARK)
+        # A dark without bias is of use only beside a bias.
+        among = [m for m, fit in all_fits if bias is not None or not fit.wants_bias]
+        dark, fit, fits = self.choose(light, Kind.DARK, among=among)
+        if self.rules.interpolate_temperature and (dark is None or fit.warnings):
+            exact = [m for m, f in all_fits if f.usable and not f.wants_bias and _only_temperature(f)]
+            mixed = dark_of_temperature(light, exact)
+            if mixed is not None:
+                return self._mixed(given, mixed)
+        if self.rules.optimize_darks != "no" and dark is not None and (fit.warnings or "temperature" in fit.unknown):
+            scaled = self._scaled(given, bias, dark)
+            if scaled is not None:
+                return scaled
+        if dark is not None:
+            if fit.wants_bias and bias is not None:
+                given = _chosen(replace(given, bias=bias), "bias", bias, bias_fit, bias_fits)
+                given = _because(given, "bias: subtracted beside the dark, which has lost its own")
+            return _chosen(replace(given, dark=dark), "dark", dark, fit, fits)
+        if self.rules.interpolate_exposure:
+            mixed = self._line(light, bias)
+            if mixed is not None:
+                return self._mixed(given, mixed)
+        if self.rules.scale_darks or self.rules.optimize_darks != "no":
+            scaled = self._scaled(given, bias)
+            if scaled is not None:
+                return scaled
+        reason = why_not("dark", all_fits)
+        if len(among) < len(all_fits) and dark is None and any(f.usable for _, f in all_fits):
+            reason = "the one that fits has lost its bias, and no bias fits"
+        given = _because(given, f"dark: {reason}")
+        return replace(given, warnings=(*given.warnings, "no dark fits")) if all_fits else given
+
+    def _other_exposures(self, light: Frame) -> list[MasterPlan]:
+        """Raw darks that fit but for their exposure, nearest in temperature and date first."""
+        need = replace(NEEDS[Kind.DARK], exposure=False)
+        _, _, fits = self.choose(light, Kind.DARK, need)
+        usable = [(m, f) for m, f in fits if f.usable and not f.wants_bias and m.like.meta.exposure]
+        usable.sort(key=lambda pair: (bool(pair[1].warnings), pair[0].shared, pair[1].distance, pair[0].name))
+        return [m for m, f in usable if not f.warnings] or [m for m, _ in usable]
+
+    def _line(self, light: Frame, bias: MasterPlan | None) -> MasterPlan | None:
+        return dark_of_exposure(light, self._other_exposures(light), bias)
+
+    def _mixed(self, given: Assignment, mixed: MasterPlan) -> Assignment:
+        key = tuple((id(part), factor) for part, factor in mixed.parts)
+        known = self._mixes.setdefault(key, mixed)
+        if known is mixed:
+            self.mixed.append(mixed)
+        mixed = known
+        return _because(replace(given, dark=mixed), f"dark: {mixed.name}, interpolated on request {mixed.notes[0]}")
+
+    def _scaled(self, given: Assignment, bias: MasterPlan | None, dark: MasterPlan | None = None) -> Assignment | None:
+        light = given.light
+        exposure = light.meta.exposure
+        darks = self._other_exposures(light) if dark is None else [dark]
+        darks = [d for d in darks if d.like.meta.exposure]
+        if bias is None or not darks or not exposure or "bias" in light.meta.calibrated:
+            return None
+        dark = min(darks, key=lambda d: (abs((d.like.meta.exposure or 0) - exposure), d.shared, d.name))
+        scale = exposure / dark.like.meta.exposure  # type: ignore[operator]
+        how = self.rules.optimize_darks
+        words = f"scaled by {scale:.3f}, on request" if how == "no" else f"scaled to the least {how} of each light"
+        return _because(
+            replace(given, bias=bias, dark=dark, dark_scale=scale, find_scale=how),
+            f"dark: {dark.name} {words}; bias: {bias.name}",
+        )
 
 
-def _scaled(
-    light: Frame, darks: list[MasterPlan], biases: list[MasterPlan]
-) -> tuple[MasterPlan | None, float, MasterPlan | None]:
-    bias, _, _ = _choose(light, biases, exposure=False, filter=False)
-    longer = [d for d in darks if d.like.meta.exposure]
-    dark, _, _ = _choose(light, longer, exposure=False, filter=False)
-    if bias is None or dark is None or not light.meta.exposure:
-        return None, 1.0, None
-    fitting = [d for d in longer if best(light, [(d.like, 1)], exposure=False, filter=False)[0] is not None]
-    dark = min(fitting, key=lambda d: (abs(d.like.meta.exposure - light.meta.exposure), d.name))  # type: ignore[operator]
-    return dark, light.meta.exposure / dark.like.meta.exposure, bias  # type: ignore[operator]
+def _only_temperature(fit: Fit) -> bool:
+    return all(w.startswith("temperature") for w in fit.warnings)
 
 
-def _reason(kind: str, master: MasterPlan, fit: Fit) -> str:
-    unknown = f"; not told by the headers: {', '.join(fit.unknown)}" if fit.unknown else ""
-    warnings = f"; {', '.join(fit.warnings)}" if fit.warnings else ""
-    return f"{kind}: {master.name} ({len(master.frames)} frames){warnings}{unknown}"
+def _because(given: Assignment, reason: str) -> Assignment:
+    return replace(given, reasons=(*given.reasons, reason))
 
 
-def _why_not(masters: list[MasterPlan], fits: list[Fit]) -> str:
-    nearest = min(range(len(masters)), key=lambda i: (len(fits[i].refusals), fits[i].distance))
-    return f"{masters[nearest].name}: {', '.join(fits[nearest].refusals) or 'the light is bias-subtracted, it is not'}"
+def _chosen(
+    given: Assignment, kind: str, master: MasterPlan, fit: Fit, fits: Sequence[tuple[MasterPlan, Fit]]
+) -> Assignment:
+    given = _because(given, chosen_words(kind, given.light, master, fit))
+    if other := passed_over(kind, master, fit, fits):
+        given = _because(given, other)
+    return replace(given, warnings=(*given.warnings, *(f"{kind}: {w}" for w in fit.warnings)))

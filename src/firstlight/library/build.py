@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from firstlight.errors import FrameError
+from firstlight.io.checksum import verify_file
 from firstlight.io.frame import Frame
-from firstlight.library.assign import MasterPlan
+from firstlight.library.check import odd_frames
 from firstlight.library.defects import flag_cold, flag_hot
-from firstlight.library.raw import adu_rows, level_of
+from firstlight.library.plans import MasterPlan
+from firstlight.library.raw import adu_rows, level_of, sampled
 from firstlight.model.flags import Flag
 from firstlight.model.image import Image, PixelUnit
 from firstlight.model.meta import Kind, Meta
@@ -70,13 +72,10 @@ def build_master(
     if plan.ready:
         return _ready(plan)
     is_flat = plan.kind == Kind.FLAT
-    frames, set_aside, notes = list(plan.frames), [], []
-    gain = np.ones(len(frames), np.float32)
-    if is_flat:
-        frames, gain, set_aside, notes = _flat_levels(frames, under)
+    frames, samples, gain, set_aside, notes = _belonging(plan, under, executor)
     channels, height, width = plan.like.shape
-    settings = (settings or Combine()).resolved(len(frames))
-    terms = replace(FrameTerms.equal(len(frames), noise=_noise_between(frames, gain) ** 2), gain=gain)
+    settings = (settings or _method(plan)).resolved(len(frames))
+    terms = replace(FrameTerms.equal(len(frames), noise=_noise_between(samples) ** 2), gain=gain)
     mean = np.empty((channels, height, width), np.float32)
     variance = np.empty_like(mean)
     saturated = np.zeros(mean.shape, bool)
@@ -102,7 +101,7 @@ def build_master(
         done(future.result())
     flags = np.where(saturated, np.uint16(Flag.SATURATED), np.uint16(0))
     if is_flat:
-        mean, variance = _normalised(mean, variance, plan.like.meta.cfa)
+        mean, variance = normalised(mean, variance, plan.like.meta.cfa)
         flags |= flag_cold(mean, plan.like.meta.cfa)
         flags |= np.where(mean < LOW_FLAT, np.uint16(Flag.LOW_FLAT), np.uint16(0))
     elif plan.kind == Kind.DARK:
@@ -118,25 +117,73 @@ def build_master(
     return Master(plan, image, tuple(set_aside), tuple(notes))
 
 
-def _noise_between(frames: list[Frame], gain: np.ndarray) -> float:
+def _method(plan: MasterPlan) -> Combine:
+    # Stars stand in every light: only what most frames agree on is sky.
+    return Combine(method="median") if plan.sky else Combine()
+
+
+def _belonging(
+    plan: MasterPlan, under: Master | None, executor: Executor
+) -> tuple[list[Frame], list[np.ndarray], np.ndarray, list[tuple[Frame, str]], list[str]]:
+    """Frames that belong into the master, some of the pixels of each, their factors; those set aside, and remarks.
+
+    Only a small part of each frame is read for it.
+    """
+    frames, set_aside, notes = list(plan.frames), [], []
+    samples = list(executor.map(sampled, frames))
+    gain = np.ones(len(frames), np.float32)
+    if plan.kind == Kind.FLAT:
+        below = None if under is None else sampled(_as_frame(plan.like, under.image))
+        used, gain, set_aside, notes = _flat_levels(frames, samples, below)
+        frames = [frames[i] for i in used]
+        samples = [(samples[i] - (0 if below is None else below)) * factor for i, factor in zip(used, gain)]
+    # The sky flat's frames differ by their stars, and are meant to.
+    odd, remarks = ({}, []) if plan.sky else odd_frames(plan.kind, samples)
+    set_aside += [(frames[i], reason) for i, reason in sorted(odd.items())]
+    kept = [i for i in range(len(frames)) if i not in odd]
+    return [frames[i] for i in kept], [samples[i] for i in kept], gain[kept], set_aside, [*notes, *remarks]
+
+
+def _as_frame(like: Frame, image: Image) -> Frame:
+    return like.replace(source=_Pixels(image.data), dtype=image.data.dtype, scale=1.0, zero=0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class _Pixels:
+    """Pixels in memory where a frame is asked for."""
+
+    pixels: np.ndarray
+
+    def rows(self, top: int, bottom: int) -> np.ndarray:
+        return self.pixels[:, top:bottom]
+
+    def check(self) -> None:
+        pass
+
+    def planes(self) -> tuple[None, None]:
+        return None, None
+
+
+def _noise_between(samples: list[np.ndarray]) -> float:
     """Noise of one frame, adu after the gain: what two frames differ by where nothing but noise makes them differ.
 
     It keeps the limits of rejection from being too tight by chance, see `firstlight.kernels.combine`.
     """
-    if len(frames) < 2:
+    if len(samples) < 2:
         return 0.0
-    height = frames[0].shape[1]
-    first, last = height // 4, min(height // 4 + 256, height)
-    one, two = (adu_rows(frame, first, last) * gain[i] for i, frame in enumerate(frames[:2]))
-    steps = (one - two)[:, ::2, ::2]
+    steps = samples[0] - samples[1]
     return float(1.4826 * np.median(np.abs(steps - np.median(steps))) / np.sqrt(2.0))
 
 
 def _ready(plan: MasterPlan) -> Master:
+    if plan.shared:
+        verify_file(plan.like.path)
     image = plan.like.read()
+    if plan.shared:
+        return Master(plan, image, notes=("of the library",))
     cfa = image.meta.cfa
     if plan.kind == Kind.FLAT:
-        data, variance = _normalised(image.data, image.variance, cfa)
+        data, variance = normalised(image.data, image.variance, cfa)
         image = image.replace(data=data, variance=variance, unit=PixelUnit.NORMALISED)
         image = image.replace(flags=image.flags | flag_cold(data, cfa))
     elif plan.kind == Kind.DARK:
@@ -145,13 +192,14 @@ def _ready(plan: MasterPlan) -> Master:
 
 
 def _flat_levels(
-    frames: list[Frame], under: Master | None
-) -> tuple[list[Frame], np.ndarray, list[tuple[Frame, str]], list[str]]:
+    frames: list[Frame], samples: list[np.ndarray], below: np.ndarray | None
+) -> tuple[list[int], np.ndarray, list[tuple[Frame, str]], list[str]]:
     """Frames that can be used, the factor that brings each to level 1, those set aside, and notes."""
     used, factors, set_aside, notes = [], [], [], []
-    pedestal = 0.0 if under is None else float(np.nanmedian(under.image.data))
-    for frame in frames:
-        level, full = level_of(frame)
+    pedestal = 0.0 if below is None else float(np.nanmedian(below))
+    for i, frame in enumerate(frames):
+        white = frame.meta.saturation
+        level, full = level_of(samples[i], white)
         signal = level - pedestal
         if full > TOO_BRIGHT:
             set_aside.append(
@@ -162,9 +210,8 @@ def _flat_levels(
                 (frame, f"its level of {level:.0f} adu is not above the dark or bias of {pedestal:.0f} adu")
             )
         else:
-            used.append(frame)
+            used.append(i)
             factors.append(1.0 / signal)
-            white = frame.meta.saturation
             if white and level > 0.9 * white:
                 notes.append(f"{frame.path.name}: level {level:.0f} adu is above 90 % of saturation")
     if not used:
@@ -172,7 +219,7 @@ def _flat_levels(
     return used, np.array(factors, np.float32), set_aside, notes
 
 
-def _normalised(mean: np.ndarray, variance: np.ndarray | None, cfa: str | None) -> tuple[np.ndarray, np.ndarray | None]:
+def normalised(mean: np.ndarray, variance: np.ndarray | None, cfa: str | None) -> tuple[np.ndarray, np.ndarray | None]:
     """Divide by the mean over the whole frame, of each CFA colour apart."""
     mean = mean.copy()
     variance = None if variance is None else variance.copy()
@@ -214,4 +261,5 @@ def _master_meta(plan: MasterPlan, frames: list[Frame]) -> Meta:
         pedestal=None,
         target=None,
         cards=(),
+        notes=(),
     )

@@ -12,7 +12,7 @@ from typing import Any
 from firstlight.errors import InputError
 from firstlight.io.places import user_folder
 from firstlight.io.table_files import read_table, write_toml
-from firstlight.library.assign import slug
+from firstlight.library.plans import slug
 from firstlight.model.meta import Meta
 
 FOLDER = "detectors"

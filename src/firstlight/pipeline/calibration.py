@@ -10,8 +10,8 @@ import numpy as np
 
 from firstlight.io.frame import Frame
 from firstlight.kernels import calibrate as kernels
-from firstlight.library.assign import Assignment, MasterPlan
 from firstlight.library.build import Master
+from firstlight.library.plans import Assignment, MasterPlan
 from firstlight.library.raw import adu_rows
 from firstlight.model.flags import Flag, has
 
@@ -65,12 +65,15 @@ class Band:
 class Calibration:
     """One light's calibration, shared by all lights that are calibrated alike.
 
-    ``(adu - offset) * gain``: the slow path is `cal:subtractbias` or `cal:subtractdark`, then `cal:divideflat`, then
-    `cal:repair`, and a test keeps both equal.
+    ``(adu - offset - scale * thermal) * gain``: the slow path is `cal:subtractbias` or `cal:subtractdark`, then
+    `cal:divideflat`, then `cal:repair`, and a test keeps both equal.
     """
 
     offset: np.ndarray | None = None
     """float32 (channels, y, x): bias and dark."""
+    thermal: np.ndarray | None = None
+    """float32, same shape: a dark without its bias, of which `scale` times as much goes into the offset."""
+    scale: float = 1.0
     gain: np.ndarray | None = None
     """float32, same shape: 1 / flat."""
     defects: tuple[Defects, ...] = ()
@@ -78,6 +81,22 @@ class Calibration:
     """Distance of pixels of one colour: 2 on a CFA mosaic."""
     applied: frozenset[str] = frozenset()
     """Corrections this holds: any of ``bias``, ``dark``, ``flat``."""
+
+    @property
+    def pedestal(self) -> float:
+        """Typical level that is subtracted, adu."""
+        if self.offset is None:
+            return 0.0
+        some = self.offset[:, ::16, ::16]
+        if self.thermal is not None:
+            some = some + np.float32(self.scale) * self.thermal[:, ::16, ::16]
+        return float(np.median(some))
+
+    def _offset_rows(self, channel: int, first: int, last: int) -> tuple[np.ndarray, bool]:
+        rows, there = _rows(self.offset, channel, first, last)
+        if self.thermal is None:
+            return rows, there
+        return rows + np.float32(self.scale) * self.thermal[channel, first:last], True
 
     @property
     def reach(self) -> int:
@@ -104,7 +123,7 @@ class Calibration:
             full, broken = _extremes(plane, white)
             kernels.correct(
                 plane,
-                *_rows(self.offset, channel, first, last),
+                *self._offset_rows(channel, first, last),
                 *_rows(self.gain, channel, first, last),
                 plane,
             )
@@ -151,18 +170,20 @@ def compile_calibration(assignment: Assignment, master_of: Callable[[MasterPlan]
     """Fold the masters of a light into a `Calibration`.
 
     With a dark of the light's exposure: offset = dark (its bias with it). With a scaled dark: bias + k (dark - bias).
-    Else the bias. A flat of 0 or less divides nothing: the pixel is bad.
+    With a dark that has lost its bias: bias + k dark. Else the bias. A flat of 0 or less divides nothing: the pixel is
+    bad.
     """
     bias, dark, flat = (
         None if plan is None else master_of(plan) for plan in (assignment.bias, assignment.dark, assignment.flat)
     )
-    offset = None
+    offset = thermal = None
     bad = np.zeros(assignment.light.shape, bool)
     if dark is not None:
         offset = dark.image.data
         bad |= has(dark.image.flags, BAD)
-        if assignment.dark_scale != 1.0 and bias is not None:
-            offset = bias.image.data + np.float32(assignment.dark_scale) * (offset - bias.image.data)
+        if bias is not None:
+            thermal = offset if "bias" in dark.image.meta.calibrated else offset - bias.image.data
+            offset = bias.image.data
     elif bias is not None:
         offset = bias.image.data
         bad |= has(bias.image.flags, BAD)
@@ -174,21 +195,30 @@ def compile_calibration(assignment: Assignment, master_of: Callable[[MasterPlan]
         bad |= has(flat.image.flags, BAD) | ~usable
     return Calibration(
         None if offset is None else np.ascontiguousarray(offset),
+        None if thermal is None else np.ascontiguousarray(thermal),
+        assignment.dark_scale,
         gain,
         tuple(Defects.of(plane) for plane in bad),
         2 if assignment.light.meta.cfa else 1,
         frozenset(name for name, master in (("bias", bias), ("dark", dark), ("flat", flat)) if master is not None)
-        | ({"bias"} if dark is not None else frozenset()),
+        | ({"bias"} if dark is not None and "bias" not in dark.image.meta.calibrated else frozenset()),
     )
 
 
 def compile_all(
     assignments: Sequence[Assignment], master_of: Callable[[MasterPlan], Master | None]
 ) -> dict[tuple[object, ...], Calibration]:
-    """One calibration for each distinct choice of masters, by `Assignment.key`."""
+    """One calibration for each distinct choice of masters, by `Assignment.key`.
+
+    Those that differ in the scale of the dark alone share their planes.
+    """
     calibrations: dict[tuple[object, ...], Calibration] = {}
+    planes: dict[tuple[object, ...], Calibration] = {}
     for assignment in assignments:
         key = (*assignment.key, assignment.light.shape)
+        shared = (*(id(m) for m in (assignment.bias, assignment.dark, assignment.flat)), assignment.light.shape)
+        if shared not in planes:
+            planes[shared] = compile_calibration(assignment, master_of)
         if key not in calibrations:
-            calibrations[key] = compile_calibration(assignment, master_of)
+            calibrations[key] = replace(planes[shared], scale=assignment.dark_scale)
     return calibrations

@@ -15,9 +15,9 @@ from pydantic import Field
 
 from firstlight.errors import FrameError
 from firstlight.io.frame import Frame
-from firstlight.library.assign import MasterPlan
 from firstlight.library.build import Master, build_master
 from firstlight.library.match import temperature_of
+from firstlight.library.plans import MasterPlan
 from firstlight.model.meta import Kind
 from firstlight.ops.inspect.dark_current import (
     DarkLevel,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -13,7 +13,8 @@ from firstlight.errors import FrameError, InputError
 from firstlight.io.frame import Frame
 from firstlight.io.read import find_files, open_frames
 from firstlight.library.classify import classify
-from firstlight.library.match import group_alike, temperature_of
+from firstlight.library.group import group_alike
+from firstlight.library.match import NEEDS, temperature_of
 from firstlight.library.profile import KEY
 from firstlight.library.raw import adu_rows
 from firstlight.model.meta import Kind, Meta
@@ -97,11 +98,9 @@ def gather(sources: Sequence[Path], progress: Progress) -> list[DetectorFrames]:
 
 
 def _sorted(kinds: dict[Kind, list[Frame]], broken: list[str]) -> DetectorFrames:
-    biases = group_alike(kinds.get(Kind.BIAS, []), exposure=False, filter=False, temperature=True)
-    darks = group_alike(
-        [*kinds.get(Kind.DARK, []), *kinds.get(Kind.DARK_FLAT, [])], exposure=True, filter=False, temperature=True
-    )
-    flats = group_alike(kinds.get(Kind.FLAT, []), exposure=True, filter=True, temperature=False)
+    biases = group_alike(kinds.get(Kind.BIAS, []), NEEDS[Kind.BIAS])
+    darks = group_alike([*kinds.get(Kind.DARK, []), *kinds.get(Kind.DARK_FLAT, [])], NEEDS[Kind.DARK])
+    flats = group_alike(kinds.get(Kind.FLAT, []), replace(NEEDS[Kind.FLAT], exposure=True, optics=False))
     first = next((g[0] for g in (*biases, *flats, *darks)), next(iter(kinds.values()))[0])
     measured = {Kind.BIAS, Kind.DARK, Kind.DARK_FLAT, Kind.FLAT}
     others = sum(len(group) for kind, group in kinds.items() if kind not in measured)

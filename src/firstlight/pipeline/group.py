@@ -257,7 +257,7 @@ def stack_meta(prepared: Prepared, engine: Engine) -> Meta:
             noises = np.array([m.read_noise for m in metas], np.float64) / electrons
             read_noise = float(np.sqrt(np.sum((weights * factors * noises) ** 2)) / weights.sum() * gain)
     levels = [
-        (c.frame.meta.saturation - _offset_level(c)) * f
+        (c.frame.meta.saturation - c.calibration.pedestal) * f
         + np.mean([c.zero(i, engine.level) for i in range(len(c.gain))])
         for c, f in zip(engine.contributions, factors)
         if c.frame.meta.saturation
@@ -287,11 +287,6 @@ def stack_meta(prepared: Prepared, engine: Engine) -> Meta:
 def _applied(contribution: Contribution) -> frozenset[str]:
     done = set(contribution.frame.meta.calibrated)
     return frozenset(done | contribution.calibration.applied)
-
-
-def _offset_level(contribution: Contribution) -> float:
-    offset = contribution.calibration.offset
-    return 0.0 if offset is None else float(np.median(offset[:, ::16, ::16]))
 
 
 def _weighted_middle(metas: Sequence[Meta], weights: np.ndarray) -> datetime | None:

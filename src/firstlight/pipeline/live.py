@@ -14,16 +14,14 @@ from firstlight.errors import FrameError, InputError
 from firstlight.io.frame import Frame
 from firstlight.io.read import find_files, open_frames
 from firstlight.io.scratch import DecodedSource, Scratch, decoded
-from firstlight.library.assign import Assignment, MasterPlan, assign_masters, plan_calibrations
 from firstlight.library.classify import classify
 from firstlight.model.meta import Kind
-from firstlight.pipeline.calibration import Calibration, compile_calibration
 from firstlight.pipeline.executors import memory_budget, ordered, thread_count, thread_pool
 from firstlight.pipeline.live_files import load_stack, save_stack, stacks_in
+from firstlight.pipeline.live_masters import LiveMasters
 from firstlight.pipeline.live_settings import LiveSettings
-from firstlight.pipeline.masters import MasterShelf
 from firstlight.pipeline.measure import Light, measure_light
-from firstlight.pipeline.plan import OUTPUT, Group, Plan, group_lights
+from firstlight.pipeline.plan import OUTPUT, Group, group_lights
 from firstlight.pipeline.progress import Progress
 from firstlight.pipeline.register import Placed, place
 from firstlight.pipeline.running import FIRST, RunningStack
@@ -127,8 +125,6 @@ class _Live:
     scratch: Path
     stop: threading.Event
     progress: Progress
-    masters: tuple[MasterPlan, ...] = ()
-    shelf: MasterShelf | None = None
     stacks: dict[str, RunningStack] = field(default_factory=dict)
     """Those in memory, the last used last."""
     past: dict[str, deque[Placed]] = field(default_factory=dict)
@@ -137,7 +133,6 @@ class _Live:
     """Frames that did not match a reference standing alone."""
     dirty: set[str] = field(default_factory=set)
     pending: deque[tuple[str, Frame]] = field(default_factory=deque)
-    calibrations: dict[tuple[object, ...], Calibration] = field(default_factory=dict)
     _saved: float = 0.0
     _saving: float = 0.0
 
@@ -159,15 +154,10 @@ class _Live:
             except (FrameError, InputError):
                 continue
             sightings += [s for s in found if s.kind not in (Kind.LIGHT, Kind.STACK, Kind.UNKNOWN)]
-        planned = plan_calibrations(sightings)
-        plan = Plan(self.folder, self.output, self.run_settings, tuple(sightings), planned, (), (), ())
-        self.shelf, self.masters = MasterShelf(plan, None), planned.masters
-        for master in self.shelf.wanted():
-            try:
-                self.shelf.make(master, self.executor, self.workers, self.budget, self.scratch, lambda n: None)
-                self.progress.say(f"{master.name}: {len(master.frames)} frames")
-            except FrameError as error:
-                self.progress.say(str(error))
+        self.masters = LiveMasters(
+            self.run_settings, self.executor, self.workers, self.budget, self.scratch, self.progress
+        )
+        self.masters.prepare(self.folder, self.output, sightings)
 
     def remember(self) -> None:
         """Take up the state of an earlier session."""
@@ -240,16 +230,10 @@ class _Live:
                 return (SET_ASIDE, "is a stack") if sighting.kind is Kind.STACK else (CALIBRATION, "")
             sighting.frame.check()
             light = decoded(sighting.frame, self.scratch)
-            assignment = assign_masters(light, self.masters, scale_darks=self.settings.calibrate.scale_darks)
-            return measure_light(assignment, self._calibration(assignment), self.settings.stars)
+            assignment, calibration = self.masters.calibration_of(light)
+            return measure_light(assignment, calibration, self.settings.stars)
         except (FrameError, InputError) as error:
             return SET_ASIDE, str(error)
-
-    def _calibration(self, assignment: Assignment) -> Calibration:
-        key = (*assignment.key, assignment.light.shape, assignment.light.meta.cfa)
-        if key not in self.calibrations:
-            self.calibrations[key] = compile_calibration(assignment, self.shelf.get)  # type: ignore[union-attr]
-        return self.calibrations[key]
 
     def _add(self, name: str, light: Light) -> None:
         """A measured frame to its stack, or aside."""

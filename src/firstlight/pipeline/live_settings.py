@@ -23,6 +23,8 @@ class LiveSettings(Params):
     select: Select = Select()
     normalize: Normalize = Normalize(mode="additive+scale")
     output: Output = Output()
+    library: str = ""
+    """Calibration library: its folder, or ``none``; empty: your own, where there is one (`firstlight library`)."""
     poll: Annotated[Seconds, Field(gt=0, le=60)] = 0.5
     """Time between two looks into the folder."""
     settle: Annotated[Seconds, Field(ge=0, le=600)] = 1.0
@@ -38,5 +40,5 @@ class LiveSettings(Params):
 
     def as_run(self) -> Settings:
         """What `firstlight process` would call the same."""
-        shared = ("calibrate", "stars", "match", "registration", "select", "normalize", "output", "threads", "memory")
+        shared = set(type(self).model_fields) & set(Settings.model_fields)
         return Settings(**{name: getattr(self, name) for name in shared})

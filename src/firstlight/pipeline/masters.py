@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from firstlight.errors import FrameError
 from firstlight.io.frame import Frame
 from firstlight.io.read import read
 from firstlight.io.scratch import decoded
 from firstlight.io.write import write
-from firstlight.library.assign import MasterPlan
 from firstlight.library.build import Master, build_master
-from firstlight.pipeline.plan import Plan, needed_masters
+from firstlight.library.check import facts_of
+from firstlight.library.mixture import mix
+from firstlight.library.plans import MasterPlan
+from firstlight.library.store import INTERPOLATED, input_of
+from firstlight.ops.stack.combine import Combine
+from firstlight.pipeline.at_hand import needed_masters
+from firstlight.pipeline.plan import Plan
 from firstlight.pipeline.record import fingerprint_of, frame_stamp
 
 if TYPE_CHECKING:
@@ -27,7 +32,7 @@ FEWEST_ROWS = 8
 
 @dataclass(eq=False)
 class MasterShelf:
-    """Masters by plan; files in ``masters/`` of the run folder."""
+    """Masters by plan; files in ``masters/`` of the run folder. Those of a library are read where they lie."""
 
     plan: Plan
     earlier: Earlier | None
@@ -39,11 +44,15 @@ class MasterShelf:
 
     def wanted(self) -> list[MasterPlan]:
         """Masters that the lights need (without lights: all), those first that others need."""
-        masters = needed_masters(self.plan)
-        return sorted(masters, key=lambda m: m.subtract is not None)
+        return needed_masters(self.plan)
 
     def get(self, plan: MasterPlan) -> Master | None:
         return self._by_plan.get(id(plan))
+
+    def own_files(self) -> list[Path]:
+        """Files that this run wrote, or found from the last one."""
+        folder = self.plan.output / "masters"
+        return [path for key, path in self.files.items() if key not in self.failed and path.parent == folder]
 
     def make(
         self,
@@ -54,29 +63,48 @@ class MasterShelf:
         scratch: Path,
         done: Callable[[int], None],
     ) -> Master:
-        """Build one master and write it, or read back the one of the last run."""
-        under = self.get(plan.subtract) if plan.subtract else None
+        """Build one master and write it, or read it: of the library, or of the last run.
+
+        Raises
+        ------
+        FrameError
+            None of its frames can be used, or its file is damaged.
+        """
+        under = self._needs(plan.subtract, plan) if plan.subtract else None
+        parts = [self._needs(part, plan) for part, _ in plan.parts]
         stamp = fingerprint_of(
             plan.kind.value,
-            [frame_stamp(f) for f in plan.frames],
+            [] if plan.parts else [frame_stamp(f) for f in plan.frames],
             self.fingerprints.get(id(plan.subtract)) if plan.subtract else "",
+            [(self.fingerprints.get(id(part)), factor) for part, factor in plan.parts],
         )
-        path = self._file(plan)
+        path = plan.like.path if plan.shared else self._file(plan)
         self.files[id(plan)], self.fingerprints[id(plan)] = path, stamp
-        if self.earlier and self.earlier.has_master(path.name, stamp) and path.exists():
+        if plan.shared:
+            master = build_master(plan, None, executor, rows=MOST_ROWS)
+        elif self.earlier and self.earlier.has_master(path.name, stamp) and path.exists():
             master = Master(plan, read(path), notes=("from the last run",))
-            done(len(plan.frames) * plan.like.shape[1])
+        elif plan.parts:
+            master = Master(plan, mix(plan, [part.image for part in parts]), notes=plan.notes)
+            write(path, master.image, provenance=provenance_of(master, stamp, None))
         else:
-            channels, _, width = plan.like.shape
-            per_row = 12 * channels * width * len(plan.frames)
-            rows = int(max(FEWEST_ROWS, min(MOST_ROWS, 0.7 * budget / workers / per_row)))
-            frames, broken = _open_all(plan, scratch)
-            master = build_master(replace(plan, frames=frames), under, executor, rows=rows, done=done)
-            master = replace(master, plan=plan, set_aside=(*broken, *master.set_aside))
+            master = combine_frames(plan, under, executor, workers, budget, scratch, done)
             path.parent.mkdir(parents=True, exist_ok=True)
-            write(path, master.image, provenance=_provenance(master, stamp, under, self))
+            write(path, master.image, provenance=provenance_of(master, stamp, self.files.get(id(plan.subtract))))
+            self._keep(plan, master)
+            return master
+        done(0 if plan.parts else len(plan.frames) * plan.like.shape[1])
+        self._keep(plan, master)
+        return master
+
+    def _keep(self, plan: MasterPlan, master: Master) -> None:
         self._by_plan[id(plan)] = master
         self.made.append(master)
+
+    def _needs(self, part: MasterPlan, plan: MasterPlan) -> Master:
+        master = self.get(part)
+        if master is None:
+            raise FrameError(f"{plan.name}: {part.name} is needed for it and could not be made")
         return master
 
     def _file(self, plan: MasterPlan) -> Path:
@@ -87,6 +115,25 @@ class MasterShelf:
             number += 1
             name = f"{plan.name}_{number}"
         return self.plan.output / "masters" / f"{name}.fits"
+
+
+def combine_frames(
+    plan: MasterPlan,
+    under: Master | None,
+    executor: Executor,
+    workers: int,
+    budget: int,
+    scratch: Path,
+    done: Callable[[int], None],
+    settings: Combine | None = None,
+) -> Master:
+    """Build one master within the memory of the budget; frames that cannot be decoded are set aside."""
+    channels, _, width = plan.like.shape
+    per_row = 12 * channels * width * len(plan.frames)
+    rows = int(max(FEWEST_ROWS, min(MOST_ROWS, 0.7 * budget / workers / per_row)))
+    frames, broken = _open_all(plan, scratch)
+    master = build_master(replace(plan, frames=frames), under, executor, rows=rows, settings=settings, done=done)
+    return replace(master, plan=plan, set_aside=(*broken, *master.set_aside))
 
 
 def _open_all(plan: MasterPlan, scratch: Path) -> tuple[tuple[Frame, ...], tuple[tuple[Frame, str], ...]]:
@@ -103,13 +150,25 @@ def _open_all(plan: MasterPlan, scratch: Path) -> tuple[tuple[Frame, ...], tuple
     return tuple(frames), tuple(broken)
 
 
-def _provenance(master: Master, stamp: str, under: Master | None, shelf: MasterShelf) -> dict[str, object]:
+def provenance_of(
+    master: Master, stamp: str, under: Path | None, inputs: Sequence[dict[str, Any]] | None = None
+) -> dict[str, Any]:
+    """What a master's file says of how it was made."""
     plan = master.plan
+    starts = sorted(f.meta.start for f in plan.frames if f.meta.start)
+    left_out = {str(frame.path) for frame, _ in master.set_aside}
+    if inputs is None:
+        inputs = [] if plan.parts else [input_of(f) for f in plan.frames if str(f.path) not in left_out]
     return {
         "kind": plan.kind.value,
         "fingerprint": stamp,
-        "inputs": [str(f.path) for f in plan.frames],
+        "inputs": list(inputs),
+        "from": starts[0].isoformat() if starts and not plan.parts else None,
+        "to": starts[-1].isoformat() if starts and not plan.parts else None,
         "set_aside": {str(f.path): reason for f, reason in master.set_aside},
-        "subtracted": shelf.files[id(under.plan)].name if under is not None else None,
+        "subtracted": under.name if under is not None else None,
+        "parts": {part.name: factor for part, factor in plan.parts},
+        INTERPOLATED: bool(plan.parts),
+        "facts": facts_of(master.image),
         "notes": [*plan.notes, *master.notes],
     }

@@ -11,7 +11,7 @@ from firstlight.errors import FrameError
 from firstlight.io.frame import Frame
 from firstlight.kernels.calibrate import smooth_mosaic
 from firstlight.kernels.surroundings import separable_median
-from firstlight.library.assign import Assignment
+from firstlight.library.plans import Assignment
 from firstlight.model.stars import Quality, Stars
 from firstlight.ops.inspect.stars import FindStars, find_stars
 from firstlight.pipeline.calibration import Calibration
@@ -101,15 +101,11 @@ def measure_light(
         excluded = np.zeros((height, width), bool)
         for ys, xs in band.missing:
             excluded[ys, xs] = True
-    white = (frame.meta.saturation or np.inf) - _pedestal(calibration)
+    white = (frame.meta.saturation or np.inf) - calibration.pedestal
     stars, quality = find_stars(plane, settings, excluded=excluded, saturation=0.98 * white, gain=frame.meta.gain)
     spikes = find_spikes(band.data[0], frame.meta.cfa) if seek_spikes else None
     cells = measure_cells(band.data, frame.meta.cfa) if keep_cells else None
     return Light(frame, assignment, calibration, stars, quality, level, noise, spikes, cells)
-
-
-def _pedestal(calibration: Calibration) -> float:
-    return 0.0 if calibration.offset is None else float(np.median(calibration.offset[:, ::16, ::16]))
 
 
 def channel_statistics(planes: np.ndarray, cfa: str | None, apart: int = 1) -> tuple[np.ndarray, np.ndarray]:

@@ -12,10 +12,12 @@ from firstlight.errors import FrameError, InputError, nearest
 from firstlight.io.frame import Frame
 from firstlight.io.index import Index
 from firstlight.io.read import find_files, open_frames
-from firstlight.library.assign import Assignment, Calibrations, MasterPlan, exposure_words, plan_calibrations, slug
+from firstlight.library.assign import plan_calibrations
 from firstlight.library.classify import Sighting, classify
 from firstlight.library.match import same_exposure, same_gain
+from firstlight.library.plans import Assignment, Calibrations, exposure_words, slug
 from firstlight.model.meta import Kind
+from firstlight.pipeline.at_hand import masters_at_hand, needed_masters
 from firstlight.pipeline.grouping import cut
 from firstlight.pipeline.progress import Progress
 from firstlight.pipeline.register import is_named
@@ -24,7 +26,7 @@ from firstlight.pipeline.weigh import check_weighing
 
 INDEX = "index.sqlite"
 OUTPUT = "firstlight"
-"""Folder for the products inside a session; the library's place will be beside it."""
+"""Folder for the products inside a session."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,8 @@ class Plan:
     groups: tuple[Group, ...]
     broken: tuple[tuple[Path, str], ...]
     notes: tuple[str, ...]
+    libraries: tuple[Path, ...] = ()
+    """Folders whose masters were at hand."""
 
     def counts(self) -> Counter[str]:
         return Counter(sighting.kind.value for sighting in self.sightings)
@@ -65,7 +69,7 @@ class Plan:
         """What the products will take on disk."""
         total = 0
         for master in needed_masters(self):
-            total += 10 * _pixels(master.like)
+            total += 0 if master.shared else 10 * _pixels(master.like)
         for group in self.groups:
             channels = 3 if group.like.meta.cfa else 1
             enlarged = max(self.settings.drizzle.scale, 1.0) ** 2
@@ -138,13 +142,17 @@ def plan(
         if "against" in sighting.how or "although" in sighting.how:
             odd.setdefault(f"taken as {sighting.kind} by {sighting.how}", []).append(sighting.frame)
     notes += [f"{_some(group)}: {words}" for words, group in odd.items()]
-    calibrations = plan_calibrations(sightings, scale_darks=settings.calibrate.scale_darks)
+    shelf, libraries, remarks = masters_at_hand(settings.library, target / "masters", {str(f) for f in files})
+    notes += remarks
+    calibrations = plan_calibrations(sightings, settings.calibrate.rules, shelf)
     groups = group_lights(calibrations.assignments, root.resolve().name, settings.first, settings.mix)
     lights = [a.light for group in groups for a in group.assignments]
     settings = settings.model_copy(update={"normalize": check_weighing(settings.normalize, lights, root)})
     _check_reference(settings.registration.reference, lights)
     notes += _notes(frames)
-    return Plan(session, target, settings, tuple(sightings), calibrations, groups, tuple(broken), tuple(notes))
+    return Plan(
+        session, target, settings, tuple(sightings), calibrations, groups, tuple(broken), tuple(notes), libraries
+    )
 
 
 def _open(files: Sequence[Path], target: Path, progress: Progress) -> tuple[list[Frame], list[tuple[Path, str]]]:
@@ -251,90 +259,3 @@ def _notes(frames: Sequence[Frame]) -> list[str]:
 def _some(frames: Sequence[Frame]) -> str:
     first = frames[0].path.name
     return first if len(frames) == 1 else f"{first} and {len(frames) - 1} more"
-
-
-def describe_plan(plan: Plan) -> str:
-    """The plan as text: what is what, which master each light gets and why, what is missing."""
-    lines = [f"Session {plan.session}: {len(plan.sightings)} frames"]
-    how: dict[tuple[str, str], int] = Counter((s.kind.value, s.how) for s in plan.sightings)
-    for (kind, reason), number in sorted(how.items()):
-        lines.append(f"  {number:5d} {kind:<10s} by {reason}")
-    if plan.broken:
-        lines.append(f"Set aside, cannot be read ({len(plan.broken)}):")
-        lines += [f"  {reason}" for _, reason in plan.broken]
-    if plan.calibrations.masters:
-        lines.append("Masters:")
-        needed = {id(master) for master in needed_masters(plan)}
-        for master in plan.calibrations.masters:
-            under = f", minus {master.subtract.name}" if master.subtract else ""
-            kind = "ready" if master.ready else f"{len(master.frames)} frames"
-            idle = "" if id(master) in needed else "; no light needs it: not made"
-            lines.append(f"  {master.name}: {kind}{under}{idle}")
-            lines += [f"      {note}" for note in master.notes]
-    for group in plan.groups:
-        many = f" in {n_stacks(group, plan.settings)} stacks" if plan.settings.group.wanted else ""
-        lines.append(f"Stack {group.name}: {len(group.assignments)} lights{many}, {_what(group.like)}")
-        for reasons, names in _by_reasons(group.assignments):
-            lines.append(f"  {_names(names)}")
-            lines += [f"      {reason}" for reason in reasons]
-    lines += missing_words(plan)
-    if plan.notes:
-        lines.append("Notes:")
-        lines += [f"  {note}" for note in plan.notes]
-    if not plan.groups:
-        lines.append("No lights: the masters will be made, and nothing stacked.")
-    lines.append(f"Products: about {plan.disk_bytes / 1e6:.0f} MB in {plan.output}")
-    return "\n".join(lines)
-
-
-def _what(frame: Frame) -> str:
-    channels, height, width = frame.shape
-    kind = f"{frame.meta.cfa} mosaic" if frame.meta.cfa else "mono" if channels == 1 else f"{channels} channels"
-    return f"{width} x {height} px, {kind}"
-
-
-def _by_reasons(assignments: Sequence[Assignment]) -> list[tuple[tuple[str, ...], list[str]]]:
-    groups: dict[tuple[str, ...], list[str]] = {}
-    for assignment in assignments:
-        groups.setdefault(assignment.reasons, []).append(assignment.light.path.name)
-    return list(groups.items())
-
-
-def _names(names: Sequence[str]) -> str:
-    return ", ".join(names) if len(names) <= 3 else f"{names[0]} ... {names[-1]} ({len(names)} lights)"
-
-
-def missing_words(plan: Plan) -> list[str]:
-    """Lights without dark, bias or flat, counted and named."""
-    darkless, biasless, flatless = [], [], []
-    for assignment in plan.calibrations.assignments:
-        done = assignment.light.meta.calibrated
-        name = assignment.light.path.name
-        if assignment.dark is None and "dark" not in done:
-            darkless.append(name)
-            if assignment.bias is None and "bias" not in done:
-                biasless.append(name)
-        if assignment.flat is None and "flat" not in done:
-            flatless.append(name)
-    lines = []
-    for word, names, cure in (
-        ("Darkless", darkless, "take darks of the same exposure, temperature and gain"),
-        ("Biasless (neither dark nor bias)", biasless, "take bias frames or darks"),
-        ("Flatless", flatless, "take flats with the same filter and focus"),
-    ):
-        if names:
-            lines.append(f"{word}: {_names(names)}; {cure}")
-    return lines
-
-
-def needed_masters(plan: Plan) -> list[MasterPlan]:
-    """Masters that a light of the plan gets, with what is subtracted from them; all where there are no lights."""
-    if not plan.groups:
-        return list(plan.calibrations.masters)
-    needed: dict[int, MasterPlan] = {}
-    for group in plan.groups:
-        for a in group.assignments:
-            for master in (a.bias, a.dark, a.flat, a.flat.subtract if a.flat else None):
-                if master is not None:
-                    needed[id(master)] = master
-    return [master for master in plan.calibrations.masters if id(master) in needed]

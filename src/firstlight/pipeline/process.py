@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,9 @@ from firstlight.errors import FrameError
 from firstlight.io.scratch import Scratch, decoded
 from firstlight.library.build import Master
 from firstlight.pipeline import products
+from firstlight.pipeline.at_hand import without
 from firstlight.pipeline.calibration import compile_all
+from firstlight.pipeline.dark_scales import find_scales
 from firstlight.pipeline.executors import memory_budget, ordered, thread_count, thread_pool
 from firstlight.pipeline.group import GroupResult, Prepared, prepare_group, stack_group
 from firstlight.pipeline.grouping import split, without_time
@@ -92,6 +94,8 @@ def process(
     with thread_pool(settings.threads) as executor, Scratch(target) as scratch:
         run = _Run(todo, clock, executor, workers, budget, scratch)
         shelf = run.masters(earlier)
+        run.find_dark_scales(shelf)
+        todo = run.plan
         lights = run.measure(shelf)
         results = run.stacks(lights)
         with clock.stage("products", len(results), "stacks") as stage:
@@ -129,17 +133,36 @@ class _Run:
         """Build, or take from the last run, every master that a light of this session or a flat needs."""
         shelf = MasterShelf(self.plan, earlier)
         wanted = shelf.wanted()
-        total = sum(len(m.frames) * m.like.shape[1] for m in wanted)
+        total = sum(len(m.frames) * m.like.shape[1] for m in wanted if not m.parts)
         with self.clock.stage("masters", total, "rows") as stage:
-            for master in wanted:
-                try:
-                    shelf.make(master, self.executor, self.workers, self.budget, self.scratch, stage.advance)
-                except FrameError as error:
-                    stage.say(str(error))
-                    shelf.failed[id(master)] = str(error)
+            while wanted:
+                before = len(shelf.failed)
+                for master in wanted:
+                    try:
+                        shelf.make(master, self.executor, self.workers, self.budget, self.scratch, stage.advance)
+                    except FrameError as error:
+                        stage.say(str(error))
+                        shelf.failed[id(master)] = str(error)
+                if len(shelf.failed) > before and self.plan.groups:
+                    # Nothing goes on without a word and without the next best master.
+                    notes = (*self.plan.notes, *list(shelf.failed.values())[before:])
+                    self.plan = shelf.plan = replace(without(self.plan, set(shelf.failed)), notes=notes)
+                wanted = [m for m in shelf.wanted() if shelf.get(m) is None and id(m) not in shelf.failed]
         for made in shelf.made:
             self.set_aside.update({str(frame.path): reason for frame, reason in made.set_aside})
         return shelf
+
+    def find_dark_scales(self, shelf: MasterShelf) -> None:
+        """Where it is asked for: how much of the dark is in each light."""
+        if self.plan.settings.calibrate.optimize_darks == "no":
+            return
+        lights = [a for group in self.plan.groups for a in group.assignments]
+        with self.clock.stage("dark scales", len(lights), "lights"):
+            found = find_scales(lights, shelf, self.executor, self.workers)
+        groups = tuple(
+            replace(g, assignments=tuple(found.get(id(a), a) for a in g.assignments)) for g in self.plan.groups
+        )
+        self.plan = shelf.plan = replace(self.plan, groups=groups)
 
     def measure(self, shelf: MasterShelf) -> dict[Path, Light]:
         """Look at every light once."""

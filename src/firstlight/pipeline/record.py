@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import firstlight
-from firstlight.io.content import content_hash
+from firstlight.io.content import content_hash, known_hash
 from firstlight.io.frame import Frame
+from firstlight.pipeline.at_hand import needed_masters
 
 if TYPE_CHECKING:
     from firstlight.pipeline.group import GroupResult
@@ -83,7 +84,8 @@ class Record:
         chosen = plan.settings.model_dump(exclude={"threads", "memory"})
         rule = plan.settings.normalize
         table = content_hash(Path(rule.weights_file)) if rule.weights == "csv" else ""
-        return cls(fingerprint_of(stamps, broken, chosen, table), stamps)
+        shared = sorted(frame_stamp(m.like) for m in needed_masters(plan) if m.shared)
+        return cls(fingerprint_of(stamps, broken, chosen, table, shared), stamps)
 
     def finished(
         self,
@@ -95,11 +97,11 @@ class Record:
         executor: Executor,
     ) -> dict[str, Any]:
         """The content of ``run.json``."""
-        products = [f"masters/{path.name}" for key, path in shelf.files.items() if key not in shelf.failed]
+        products = [f"masters/{path.name}" for path in shelf.own_files()]
         for result in results:
             products += [str(p.relative_to(plan.output)) for p in result.files]
         with clock.stage("hash inputs"):
-            hashes = executor.map(lambda s: content_hash(_file_of(s.frame)), plan.sightings)
+            hashes = executor.map(lambda s: known_hash(_file_of(s.frame)), plan.sightings)
             inputs = [
                 {"file": str(s.frame.path), "kind": s.kind.value, "sha256": content}
                 for s, content in zip(plan.sightings, hashes)

@@ -195,11 +195,9 @@ class RunningStack:
             # Of the frame as it was taken: what resampling smooths away it only hides.
             weight = float(np.mean(ours.noise**2) / np.mean(before))
         meta = light.frame.meta
-        offset = light.calibration.offset
-        pedestal = 0.0 if offset is None else float(np.median(offset[:, ::16, ::16]))
         white = None
         if meta.saturation:
-            white = (meta.saturation - pedestal) * float(factor.mean()) + float(summand.mean())
+            white = (meta.saturation - light.calibration.pedestal) * float(factor.mean()) + float(summand.mean())
         done = meta.calibrated | light.calibration.applied
         facts = Meta(
             exposure=meta.exposure, start=meta.start, end=meta.end, middle=meta.middle, gain=meta.gain,

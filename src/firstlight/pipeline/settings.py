@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Annotated, Literal
 
 from pydantic import Field
 
+from firstlight.library.plans import Rules
 from firstlight.ops.align.match import MatchStars
 from firstlight.ops.inspect.stars import FindStars
 from firstlight.ops.registry import Params
@@ -22,8 +24,24 @@ class Calibrate(Params):
 
     scale_darks: bool = False
     """Scale a dark of another exposure (bias taken off first) where none of the same exposure fits."""
+    optimize_darks: Literal["no", "noise", "entropy"] = "no"
+    """Look for the best scale of such a dark in each light, by its ``noise`` or ``entropy``; good for cameras without
+    cooling, bad where there is amplifier glow."""
+    interpolate_exposure: bool = False
+    """Where no dark has the exposure: make one from darks of other exposures, by a line through each pixel."""
+    interpolate_temperature: bool = False
+    """Where no dark has the temperature (within 2 C): make one from darks of the exposure at two others."""
+    sky_flats: bool = False
+    """Where no flat fits: make one of the lights themselves (7 or more, of a bright sky, moved between exposures)."""
+    own_first: bool = True
+    """Masters of the session's own frames go before those of the library, unless only these fit without a warning."""
     debayer: Literal["bilinear", "edge", "superpixel"] = "bilinear"
     """How colours are filled in on CFA data; ``superpixel`` halves the size."""
+
+    @property
+    def rules(self) -> Rules:
+        """What the matcher may do where no master fits as it is."""
+        return Rules(**{f.name: getattr(self, f.name) for f in fields(Rules) if f.name in type(self).model_fields})
 
 
 class Register(Params):
@@ -111,6 +129,8 @@ class Settings(Params):
     drizzle: Drizzle = Drizzle()
     group: Grouping = Grouping()
     output: Output = Output()
+    library: str = ""
+    """Calibration library: its folder, or ``none``; empty: your own, where there is one (`firstlight library`)."""
     mix: Mix = "nothing"
     """Lights that may share a stack although this differs. Each is scaled to the star fluxes of the reference."""
     threads: Annotated[int, Field(ge=0, le=1024)] = 0

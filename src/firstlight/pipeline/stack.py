@@ -16,7 +16,7 @@ from firstlight.errors import FrameError, InputError
 from firstlight.io.read import find_files
 from firstlight.io.scratch import Scratch
 from firstlight.io.write import write
-from firstlight.library.assign import Assignment
+from firstlight.library.plans import Assignment
 from firstlight.model.image import Image
 from firstlight.model.meta import Kind, Meta
 from firstlight.model.registration import Transform

@@ -1,0 +1,77 @@
+"""Choices in words: why this master, what would have fitted better, what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from firstlight.io.frame import Frame
+from firstlight.library.match import Fit
+from firstlight.library.plans import FEW, Assignment, MasterPlan, wanted
+from firstlight.model.meta import Kind
+
+_KINDS = {"bias": Kind.BIAS, "dark": Kind.DARK, "flat": Kind.FLAT}
+NAMED = 2
+"""So many of the masters that do not fit are named."""
+
+
+def chosen_words(kind: str, light: Frame, master: MasterPlan, fit: Fit) -> str:
+    """Why a light gets this master, on one line."""
+    origin = f"of {master.like.meta.start:%Y-%m-%d}, library" if master.shared and master.like.meta.start else (
+        "library" if master.shared else "")  # fmt: skip
+    facts = f"{master.n_frames} frames" + (f" {origin}" if origin.startswith("of") else f", {origin}" if origin else "")
+    words = f"{kind}: {master.name} ({facts})"
+    if fit.warnings:
+        words += f"; {', '.join(fit.warnings)}; {wanted(_KINDS[kind], light.meta)} would fit better"
+    if fit.unknown:
+        words += f"; not told by the headers: {', '.join(fit.unknown)}"
+    return words
+
+
+def passed_over(kind: str, master: MasterPlan, fit: Fit, fits: Sequence[tuple[MasterPlan, Fit]]) -> str:
+    """A master that was not taken although one would expect it; empty where there is none."""
+    if not master.shared:
+        nearer = [m for m, f in fits if m.shared and f.usable and not f.warnings and f.distance + 0.5 < fit.distance]
+        if nearer:
+            return f"{kind}: the library's {nearer[0].name} is nearer; the session's own goes first"
+        return ""
+    own = [(m, f) for m, f in fits if not m.shared]
+    warned = next(((m, f) for m, f in own if f.usable and f.warnings), None)
+    if warned is not None and not fit.warnings:
+        return f"{kind}: the session's {warned[0].name} fits worse: {', '.join(warned[1].warnings)}"
+    return ""
+
+
+def why_not(kind: str, fits: Sequence[tuple[MasterPlan, Fit]]) -> str:
+    """Why none of the masters fits: the nearest, and what contradicts."""
+    if not fits:
+        return "there is none"
+    nearest = sorted(fits, key=lambda pair: (len(pair[1].refusals), pair[1].distance, pair[0].name))
+    words = [f"{master.name}: {', '.join(fit.refusals) or 'it has lost its bias'}" for master, fit in nearest[:NAMED]]
+    more = f"; and {len(fits) - NAMED} more" if len(fits) > NAMED else ""
+    return f"none fits ({'; '.join(words)}{more})"
+
+
+def missing_words(assignments: Iterable[Assignment]) -> list[str]:
+    """Lights without dark, bias or flat, counted and named, and the frames to take that would close the gap."""
+    gaps: dict[tuple[str, str], list[str]] = {}
+    for assignment in assignments:
+        meta, name = assignment.light.meta, assignment.light.path.name
+        if assignment.dark is None and "dark" not in meta.calibrated:
+            gaps.setdefault(("Darkless", _take(Kind.DARK, meta)), []).append(name)
+            if assignment.bias is None and "bias" not in meta.calibrated:
+                gaps.setdefault(("Biasless (neither dark nor bias)", _take(Kind.BIAS, meta)), []).append(name)
+        if assignment.flat is None and "flat" not in meta.calibrated:
+            cure = _take(Kind.FLAT, meta) + ", with the same focus and rotation"
+            gaps.setdefault(("Flatless", cure), []).append(name)
+    order = ("Darkless", "Biasless (neither dark nor bias)", "Flatless")
+    keys = sorted(gaps, key=lambda key: (order.index(key[0]), key[1]))
+    return [f"{gap}: {names_words(gaps[gap, cure])}; {cure}" for gap, cure in keys]
+
+
+def _take(kind: Kind, meta: object) -> str:
+    return f"take {FEW[kind]} or more {wanted(kind, meta)}"  # type: ignore[arg-type]
+
+
+def names_words(names: Sequence[str]) -> str:
+    """Up to three names, or the first, the last and how many."""
+    return ", ".join(names) if len(names) <= 3 else f"{names[0]} ... {names[-1]} ({len(names)} lights)"
