@@ -41,7 +41,7 @@ class LiveMasters:
         """Make every master that the calibration frames at hand give."""
         at_hand, libraries, remarks = masters_at_hand(self.settings.library, output / "no local library")
         planned = plan_calibrations(sightings, self.settings.calibrate.rules, at_hand)
-        plan = Plan(folder, output, self.settings, tuple(sightings), planned, (), (), (), libraries)
+        plan = Plan(folder, output, self.settings, tuple(sightings), planned, (), (), (), libraries=libraries)
         self.shelf = MasterShelf(plan, None)
         for remark in remarks:
             self.progress.say(remark)
