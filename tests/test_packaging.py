@@ -17,6 +17,9 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 CORE = [Requirement(line) for line in PROJECT["project"]["dependencies"]]
 OPTIONAL = [Requirement(line) for lines in PROJECT["project"]["optional-dependencies"].values() for line in lines]
 
+NAMED_OTHERWISE = {"python-xxhash": "xxhash"}
+"""conda's names to Python's."""
+
 
 def pins() -> dict[str, str]:
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
@@ -25,7 +28,7 @@ def pins() -> dict[str, str]:
 
 def test_environment_has_the_core_of_pyproject():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
-    given = {r.name: r.specifier for r in map(Requirement, environment["dependencies"])}
+    given = {NAMED_OTHERWISE.get(r.name, r.name): r.specifier for r in map(Requirement, environment["dependencies"])}
     assert given.pop("python") == SpecifierSet(PROJECT["project"]["requires-python"])
     del given["pip"]
     assert given == {r.name: r.specifier for r in CORE}, "make environment.yml equal to [project] dependencies"

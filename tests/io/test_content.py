@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 
-from firstlight.io.content import content_hash
+import xxhash
+
+from firstlight.io.content import content_hash, known_hash
 from firstlight.io.exif import cards_of_exif, cards_of_text
 
 
@@ -16,6 +19,16 @@ def test_hash_of_bytes(tmp_path):
     assert content_hash(tmp_path / "a") == content_hash(tmp_path / "b") == expected
     (tmp_path / "b").write_bytes(content[:-1] + b"x")
     assert content_hash(tmp_path / "b") != expected
+
+
+def test_quick_hash_of_bytes(tmp_path):
+    content = bytes(range(256)) * 5000
+    path = tmp_path / "a"
+    path.write_bytes(content)
+    assert known_hash(path) == xxhash.xxh128(content).hexdigest()
+    path.write_bytes(content[:-1] + b"x")
+    os.utime(path, ns=(1, 1))
+    assert known_hash(path) == xxhash.xxh128(content[:-1] + b"x").hexdigest()
 
 
 def test_camera_name_and_clock():

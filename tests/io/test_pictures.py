@@ -9,7 +9,7 @@ from PIL import Image as Pillow
 
 from firstlight.errors import FrameError, InputError
 from firstlight.io.pictures import write_picture
-from firstlight.io.png import write_png16
+from firstlight.io.png import write_png
 from firstlight.io.read import open_frame, read
 from firstlight.io.write import write
 from firstlight.model.image import Image, PixelUnit, State
@@ -124,9 +124,24 @@ def test_every_filter_and_colour_type(tmp_path, how, samples):
     np.testing.assert_array_equal(read(tmp_path / "a.png").data, pixels.transpose(2, 0, 1)[:kept])
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("samples", [1, 3])
+def test_another_program_reads_our_png(tmp_path, dtype, samples):
+    pixels = np.random.default_rng(1).integers(0, np.iinfo(dtype).max + 1, (70, 45, samples)).astype(dtype)
+    pixels[20:60, 5:40] = 7
+    write_png(tmp_path / "a.png", pixels, "words")
+    if dtype == np.uint16:
+        np.testing.assert_array_equal(read(tmp_path / "a.png").data, pixels.transpose(2, 0, 1))
+    if dtype == np.uint8 or samples == 1:
+        with Pillow.open(tmp_path / "a.png") as picture:
+            picture.load()
+            np.testing.assert_array_equal(np.asarray(picture).reshape(pixels.shape), pixels)
+            assert picture.text["Description"] == "words"
+
+
 def test_broken_png(tmp_path):
     path = tmp_path / "a.png"
-    write_png16(path, np.arange(60, dtype=np.uint16).reshape(5, 4, 3) * 999)
+    write_png(path, np.arange(60, dtype=np.uint16).reshape(5, 4, 3) * 999)
     whole = path.read_bytes()
     for size in (4, 20, 40, len(whole) // 2, len(whole) - 13):
         path.write_bytes(whole[:size])

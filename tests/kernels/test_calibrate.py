@@ -69,3 +69,22 @@ def test_luminance_of_a_mosaic_does_not_see_the_pattern():
     out = np.empty_like(mosaic)
     calibrate.smooth_mosaic(mosaic, out)
     np.testing.assert_allclose(out, 0.5 * 50 + 0.25 * 100 + 0.25 * 20, rtol=1e-6)
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+@pytest.mark.parametrize(("has_offset", "has_gain"), [(True, True), (True, False), (False, True), (False, False)])
+def test_one_pass_equals_its_parts(swapped, has_offset, has_gain):
+    rng = np.random.default_rng(3)
+    raw = rng.integers(0, 65536, (5, 77)).astype(np.uint16)
+    offset, gain = rng.normal(1000, 5, raw.shape).astype(np.float32), rng.normal(1, 0.1, raw.shape).astype(np.float32)
+    coding = (swapped, np.uint16(0x8000), np.float32(1.0), np.float32(0.0))
+    adu, expected, out = (np.empty(raw.shape, np.float32) for _ in range(3))
+    calibrate.decode_uint16(raw, *coding, adu)
+    calibrate.correct(adu, offset, has_offset, gain, has_gain, expected)
+    ys, xs = np.empty(400, np.int64), np.empty(400, np.int64)
+    white = np.float32(60000)
+    n = calibrate.calibrate_uint16(raw, *coding, white, offset, has_offset, gain, has_gain, out, ys, xs)
+    np.testing.assert_array_equal(out, expected)
+    np.testing.assert_array_equal(np.column_stack([ys, xs])[:n], np.argwhere(adu >= white))
+    few = np.empty(2, np.int64)
+    assert calibrate.calibrate_uint16(raw, *coding, white, offset, has_offset, gain, has_gain, out, few, few) == n > 2

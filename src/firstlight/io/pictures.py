@@ -9,7 +9,7 @@ import numpy as np
 from firstlight.errors import InputError
 from firstlight.io.atomic import atomic_path
 from firstlight.io.fits_writer import format_card, is_writable
-from firstlight.io.png import write_png16
+from firstlight.io.png import write_png
 from firstlight.io.product_header import product_cards
 from firstlight.model.image import Image
 
@@ -55,10 +55,10 @@ def write_picture(
     text = _description(image)
     if suffix in (".tif", ".tiff"):
         _write_tiff(path, pixels, text)
-    elif bits == 16:
-        write_png16(path, pixels, text)
+    elif suffix == ".png":
+        write_png(path, pixels, text)
     else:
-        _write_pillow(path, pixels, text)
+        _write_jpeg(path, pixels)
 
 
 def write_float_tiff(path: Path, image: Image) -> None:
@@ -114,16 +114,9 @@ def _write_tiff(path: Path, pixels: np.ndarray, text: str) -> None:
         )
 
 
-def _write_pillow(path: Path, pixels: np.ndarray, text: str) -> None:
+def _write_jpeg(path: Path, pixels: np.ndarray) -> None:
     from PIL import Image as Pillow
-    from PIL.PngImagePlugin import PngInfo
 
     picture = Pillow.fromarray(np.ascontiguousarray(pixels if pixels.shape[2] == 3 else pixels[:, :, 0]))
     with atomic_path(path) as temporary:
-        if path.suffix.lower() == ".png":
-            info = PngInfo()
-            if text:
-                info.add_text("Description", text)
-            picture.save(temporary, pnginfo=info, compress_level=4)
-        else:
-            picture.save(temporary, quality=JPEG_QUALITY, subsampling=0)
+        picture.save(temporary, format="JPEG", quality=JPEG_QUALITY, subsampling=0)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from firstlight.kernels.jit import fast_kernel, kernel
+from firstlight.kernels.few import median_of
+from firstlight.kernels.jit import fast_kernel, inner_kernel, kernel
 
 
 @fast_kernel
@@ -24,6 +25,52 @@ def decode_uint16(raw, swapped, sign, scale, zero, out):
         else:
             for x in range(line.shape[0]):
                 target[x] = np.float32(line[x] ^ sign) * scale + zero
+
+
+@inner_kernel
+def _calibrate_line(line, swapped, sign, scale, zero, white, offset, gain, out):
+    """One line of `calibrate_uint16`; returns how many pixels are saturated."""
+    full = np.int32(0)
+    if swapped:
+        for x in range(line.shape[0]):
+            v = line[x]
+            adu = np.float32(np.uint16((v << 8) | (v >> 8)) ^ sign) * scale + zero
+            full += np.int32(not (adu < white))
+            out[x] = (adu - offset[x]) * gain[x]
+    else:
+        for x in range(line.shape[0]):
+            adu = np.float32(line[x] ^ sign) * scale + zero
+            full += np.int32(not (adu < white))
+            out[x] = (adu - offset[x]) * gain[x]
+    return full
+
+
+@kernel
+def calibrate_uint16(raw, swapped, sign, scale, zero, white, offset, has_offset, gain, has_gain, out, ys, xs):
+    """`decode_uint16`, `find_at_or_above` and `correct` in one pass: each pixel is read once and written once.
+
+    Positions of pixels at or above ``white`` go to ``ys`` and ``xs`` up to their room; returns how many there are.
+    """
+    width = raw.shape[1]
+    nothing = np.zeros(width, np.float32)
+    one = np.ones(width, np.float32)
+    n = 0
+    for y in range(raw.shape[0]):
+        below = offset[y] if has_offset else nothing
+        factor = gain[y] if has_gain else one
+        line = raw[y]
+        if _calibrate_line(line, swapped, sign, scale, zero, white, below, factor, out[y]) == 0:
+            continue
+        for x in range(width):
+            v = line[x]
+            if swapped:
+                v = np.uint16((v << 8) | (v >> 8))
+            if not (np.float32(v ^ sign) * scale + zero < white):
+                if n < ys.shape[0]:
+                    ys[n] = y
+                    xs[n] = x
+                n += 1
+    return n
 
 
 @fast_kernel
@@ -77,18 +124,29 @@ def any_at_or_above(adu, limit):
     return bad > 0
 
 
+@inner_kernel
+def _reaches(line, limit):
+    """How many values reach ``limit`` or are not numbers."""
+    n = np.int32(0)
+    for x in range(line.shape[0]):
+        n += np.int32(not (line[x] < limit))
+    return n
+
+
 @kernel
 def find_at_or_above(adu, limit, ys, xs, finite):
     """Positions of pixels at or above ``limit`` or not finite, up to the room in ``ys``; returns how many there are."""
     n = 0
     for y in range(adu.shape[0]):
-        for x in range(adu.shape[1]):
-            value = adu[y, x]
-            if not (value < limit):
+        line = adu[y]
+        if _reaches(line, limit) == 0:
+            continue
+        for x in range(line.shape[0]):
+            if not (line[x] < limit):
                 if n < ys.shape[0]:
                     ys[n] = y
                     xs[n] = x
-                    finite[n] = abs(value) < np.inf
+                    finite[n] = abs(line[x]) < np.inf
                 n += 1
     return n
 
@@ -106,7 +164,7 @@ def repair(plane, bad, ys, xs, step, half, fewest, out):
     values = np.empty(side * side, np.float32)
     replaced = 0
     for i in range(ys.shape[0]):
-        n = 0
+        n = np.int64(0)
         for dy in range(-half, half + 1):
             y = ys[i] + dy * step
             if y < 0 or y >= height:
@@ -118,7 +176,7 @@ def repair(plane, bad, ys, xs, step, half, fewest, out):
                 values[n] = plane[y, x]
                 n += 1
         if n >= fewest:
-            out[i] = np.median(values[:n])
+            out[i] = median_of(values, n)
             replaced += 1
         else:
             out[i] = plane[ys[i], xs[i]]

@@ -6,69 +6,109 @@ import math
 
 import numpy as np
 
-from firstlight.kernels.jit import fast_kernel, kernel
+from firstlight.kernels.jit import fast_kernel, inner_kernel, kernel
 
 REACH = 3
 """Defects are followed this many pixels to each side."""
+_LINES = np.array([(0, 1, 0), (1, 0, 0), (1, 1, 0), (1, -1, 0), (0, 1, -1), (1, 0, -1), (0, 1, 1), (1, 0, 1)])
+"""Directions (dy, dx) of lines through a pixel, and the side on which a second line makes them wide."""
+_INVERSE_ROOT = np.array([0.0, *(1.0 / math.sqrt(n) for n in range(1, 4 * REACH + 3))], np.float32)
+BLOCK = 64
+"""Pixels of a row that are looked over at once for a spot."""
 
 
-@fast_kernel
-def _standardise(row, above, below, share, noise_above, noise_below, nodes, out):
-    """``(row - background) / noise``, both interpolated linearly between the nodes of the mesh, into ``out``."""
+@kernel
+def _stretch(values, nodes, out):
+    """Values at the nodes of the mesh to every pixel of a row, linear between them and beyond the outer ones."""
     last = nodes.shape[0] - 1
     for i in range(last):
         begin = 0 if i == 0 else math.ceil(nodes[i])
-        end = row.shape[0] if i == last - 1 else math.ceil(nodes[i + 1])
-        width = nodes[i + 1] - nodes[i]
-        l0 = above[i] + share * (below[i] - above[i])
-        l1 = above[i + 1] + share * (below[i + 1] - above[i + 1])
-        q0 = noise_above[i] + share * (noise_below[i] - noise_above[i])
-        q1 = noise_above[i + 1] + share * (noise_below[i + 1] - noise_above[i + 1])
-        slope = np.float32((l1 - l0) / width)
-        fall = np.float32((q1 - q0) / width)
-        level = np.float32(l0 + (begin - nodes[i]) * (l1 - l0) / width)
-        inverse = np.float32(q0 + (begin - nodes[i]) * (q1 - q0) / width)
-        source = row[begin:end]
-        target = out[begin:end]
-        for x in range(source.shape[0]):
-            t = np.float32(x)
-            v = (source[x] - (level + slope * t)) * (inverse + fall * t)
-            target[x] = v if abs(v) < np.inf else np.float32(0.0)
+        end = out.shape[0] if i == last - 1 else math.ceil(nodes[i + 1])
+        slope = (values[i + 1] - values[i]) / (nodes[i + 1] - nodes[i])
+        start = np.float32(values[i] + (begin - nodes[i]) * slope)
+        part = out[begin:end]
+        for x in range(part.shape[0]):
+            part[x] = start + np.float32(slope) * np.float32(x)
 
 
 @fast_kernel
+def _standardise(row, level, next_level, noise, next_noise, share, out):
+    """``(row - background) * inverse noise``, both ``share`` of the way between two rows of the mesh, into ``out``."""
+    for x in range(row.shape[0]):
+        background = level[x] + share * (next_level[x] - level[x])
+        v = (row[x] - background) * (noise[x] + share * (next_noise[x] - noise[x]))
+        out[x] = v if abs(v) < np.inf else np.float32(0.0)
+
+
+@fast_kernel
+def _add_pairs(a, b, weight, c, d, other, out):
+    for x in range(out.shape[0]):
+        out[x] += weight * (a[x] + b[x]) + other * (c[x] + d[x])
+
+
+@fast_kernel
+def _add_pair(a, b, weight, out):
+    for x in range(out.shape[0]):
+        out[x] += weight * (a[x] + b[x])
+
+
+@fast_kernel
+def _begin(centre, weight, a, b, other, out):
+    for x in range(out.shape[0]):
+        out[x] = weight * centre[x] + other * (a[x] + b[x])
+
+
+@inner_kernel
 def _filter_row(padded, taps, out):
-    """Symmetric filter along a row that is padded by its reach."""
+    """Symmetric filter along a row that is padded by its reach: two pairs of taps at a time, as loads cost most."""
     half = taps.shape[0] - 1
     n = out.shape[0]
-    c = taps[0]
-    middle = padded[half : half + n]
-    for x in range(n):
-        out[x] = c * middle[x]
-    for k in range(1, half + 1):
-        c = taps[k]
-        left = padded[half - k : half - k + n]
-        right = padded[half + k : half + k + n]
-        for x in range(n):
-            out[x] += c * (left[x] + right[x])
+    _begin(padded[half : half + n], taps[0], padded[half - 1 : half - 1 + n], padded[half + 1 : half + 1 + n], taps[1],
+           out)  # fmt: skip
+    k = 2
+    while k < half:
+        _add_pairs(
+            padded[half - k : half - k + n], padded[half + k : half + k + n], taps[k],
+            padded[half - k - 1 : half - k - 1 + n], padded[half + k + 1 : half + k + 1 + n], taps[k + 1], out,
+        )  # fmt: skip
+        k += 2
+    if k == half:
+        _add_pair(padded[half - k : half - k + n], padded[half + k : half + k + n], taps[k], out)
 
 
-@fast_kernel
+@inner_kernel
 def _filter_column(ring, y, taps, out):
     """Symmetric filter across rows held in a ring, centred on row ``y``."""
-    size = ring.shape[0]
+    mask = ring.shape[0] - 1
     half = taps.shape[0] - 1
-    n = out.shape[0]
-    c = taps[0]
-    middle = ring[y % size]
-    for x in range(n):
-        out[x] = c * middle[x]
-    for k in range(1, half + 1):
-        c = taps[k]
-        a = ring[(y - k + size) % size]
-        b = ring[(y + k) % size]
-        for x in range(n):
-            out[x] += c * (a[x] + b[x])
+    _begin(ring[y & mask], taps[0], ring[(y - 1) & mask], ring[(y + 1) & mask], taps[1], out)
+    k = 2
+    while k < half:
+        _add_pairs(
+            ring[(y - k) & mask], ring[(y + k) & mask], taps[k],
+            ring[(y - k - 1) & mask], ring[(y + k + 1) & mask], taps[k + 1], out,
+        )  # fmt: skip
+        k += 2
+    if k == half:
+        _add_pair(ring[(y - k) & mask], ring[(y + k) & mask], taps[k], out)
+
+
+@inner_kernel
+def _next_above(row, threshold):
+    """Place of the first value above the threshold, or the length of the row.
+
+    Whole blocks are looked over as vectors: most hold none.
+    """
+    for start in range(0, row.shape[0], BLOCK):
+        part = row[start : start + BLOCK]
+        above = np.int32(0)
+        for i in range(part.shape[0]):
+            above += np.int32(part[i] > threshold)
+        if above:
+            for i in range(part.shape[0]):
+                if part[i] > threshold:
+                    return start + i
+    return row.shape[0]
 
 
 @fast_kernel
@@ -85,7 +125,7 @@ def _clipped_square(row, limit):
 
 @kernel
 def _pixel(ring, y, x, pad):
-    return ring[y % ring.shape[0], x + pad]
+    return ring[y & (ring.shape[0] - 1), x + pad]
 
 
 @kernel
@@ -119,7 +159,7 @@ def _best_line(ring, y, x, dy, dx, wide, pad):
             total += after
             high += 1
         if wide == 0 or length >= 4:
-            best = max(best, total / math.sqrt(length * per_step))
+            best = max(best, total * _INVERSE_ROOT[length * per_step])
     return best
 
 
@@ -133,12 +173,10 @@ def _defect_strength(ring, y, x, pad):
             v = _pixel(ring, y + j, x + i, pad)
             if v > top:
                 top, py, px = v, y + j, x + i
-    best = max(_best_line(ring, py, px, 0, 1, 0, pad), _best_line(ring, py, px, 1, 0, 0, pad))
-    best = max(best, _best_line(ring, py, px, 1, 1, 0, pad))
-    best = max(best, _best_line(ring, py, px, 1, -1, 0, pad))
-    for wide in (-1, 1):
-        best = max(best, _best_line(ring, py, px, 0, 1, wide, pad))
-        best = max(best, _best_line(ring, py, px, 1, 0, wide, pad))
+    best = np.float32(0.0)
+    # From a table: numbers written into the calls would be compiled each for itself, in seconds.
+    for k in range(_LINES.shape[0]):
+        best = max(best, _best_line(ring, py, px, _LINES[k, 0], _LINES[k, 1], _LINES[k, 2], pad))
     return best
 
 
@@ -177,49 +215,51 @@ def find_spots(
     half = taps.shape[0] - 1
     pad = max(half, REACH + 2)
     masked = excluded.shape[0] > 0
-    size = 2 * (half + REACH + 3)
-    lines = np.zeros((size, width + 2 * pad), np.float32)
-    across = np.zeros((size, width), np.float32)
     peaks = np.zeros((3, width), np.float32)
+    levels = np.empty((2, width), np.float32)
+    noises = np.empty((2, width), np.float32)
+    stretched = -1
     start = pad - half
     n = 0
     counted = 0
     total = 0.0
     ahead = max(half, REACH + 1)
+    # Rings of a power of two rows: their places come by a mask, where a division would take longer than all else.
+    size = 16
+    while size < ahead + max(half, REACH + 3) + 1:
+        size *= 2
+    lines = np.zeros((size, width + 2 * pad), np.float32)
+    across = np.zeros((size, width), np.float32)
     begin = max(first - ahead - 1, -ahead - 1)
     node = 0
     # Rows outside the plane are empty sky.
     for y in range(begin, last + ahead + 2):
-        line = lines[(y + size) % size]
+        line = lines[y & (size - 1)]
         if 0 <= y < height:
             while node < node_rows.shape[0] - 2 and y >= node_rows[node + 1]:
                 node += 1
             share = (y - node_rows[node]) / (node_rows[node + 1] - node_rows[node])
             inner = line[pad : pad + width]
-            _standardise(
-                plane[y],
-                level[node],
-                level[node + 1],
-                share,
-                inverse_noise[node],
-                inverse_noise[node + 1],
-                node_columns,
-                inner,
-            )
+            if node != stretched:
+                stretched = node
+                for i in range(2):
+                    _stretch(level[node + i], node_columns, levels[i])
+                    _stretch(inverse_noise[node + i], node_columns, noises[i])
+            _standardise(plane[y], levels[0], levels[1], noises[0], noises[1], np.float32(share), inner)
             if masked:
                 bad = excluded[y]
                 for x in range(width):
                     if bad[x]:
                         inner[x] = np.float32(0.0)
-            _filter_row(line[start : start + width + 2 * half], taps, across[(y + size) % size])
+            _filter_row(line[start : start + width + 2 * half], taps, across[y & (size - 1)])
         else:
             line[:] = np.float32(0.0)
-            across[(y + size) % size] = np.float32(0.0)
+            across[y & (size - 1)] = np.float32(0.0)
         filtered = y - ahead
         if filtered < begin + ahead:
             continue
         below = peaks[(filtered + 3) % 3]
-        _filter_column(across, filtered + size, taps, below)
+        _filter_column(across, filtered, taps, below)
         if filtered % 8 == 0:
             inside, square = _clipped_square(below, np.float32(3.0))
             counted += inside
@@ -229,10 +269,12 @@ def find_spots(
             continue
         row = peaks[(y0 + 3) % 3]
         above = peaks[(y0 + 2) % 3]
-        for x in range(1, width - 1):
+        x = 0
+        while True:
+            x += 1 + _next_above(row[x + 1 : width - 1], threshold)
+            if x >= width - 1:
+                break
             v = row[x]
-            if v <= threshold:
-                continue
             if (
                 v < row[x - 1]
                 or v <= row[x + 1]
@@ -247,7 +289,7 @@ def find_spots(
             gain_x, offset_x = _vertex(row[x - 1], v, row[x + 1])
             gain_y, offset_y = _vertex(above[x], v, below[x])
             height_here = v + gain_x + gain_y
-            if _defect_strength(lines, y0 + size, x, pad) >= height_here:
+            if _defect_strength(lines, y0, x, pad) >= height_here:
                 continue
             if n < xs.shape[0]:
                 xs[n] = x + offset_x

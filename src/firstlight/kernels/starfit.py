@@ -6,31 +6,14 @@ import math
 
 import numpy as np
 
-from firstlight.kernels.jit import kernel
+from firstlight.kernels.bell import law_in_pixels, shares_in_window
+from firstlight.kernels.jit import fast_kernel, kernel
 
 FLUX, SKY, X, Y, FWHM, FLUX_ERROR, POSITION_ERROR, WIDTH_ERROR, MISFIT, PEAK, HFR, ECCENTRICITY, ANGLE = range(13)
 """Columns of a fitted star. ``FLUX`` is NaN where the fit failed. ``MISFIT`` is chi^2 per degree of freedom."""
 N_COLUMNS = 13
 
-_ROOT_2_PI = math.sqrt(2.0 * math.pi)
 _STEPS = 12
-
-
-@kernel
-def _profile(first, n, centre, sigma, value, slope, stretch):
-    """Share of a normal law in each of n pixels from ``first``, and its derivatives by centre and by ln sigma."""
-    inverse = 1.0 / sigma
-    u = (first - 0.5 - centre) * inverse
-    cdf = 0.5 * math.erf(u * 0.7071067811865476)
-    pdf = math.exp(-0.5 * u * u) / _ROOT_2_PI
-    for k in range(n):
-        v = u + inverse
-        next_cdf = 0.5 * math.erf(v * 0.7071067811865476)
-        next_pdf = math.exp(-0.5 * v * v) / _ROOT_2_PI
-        value[k] = next_cdf - cdf
-        slope[k] = (pdf - next_pdf) * inverse
-        stretch[k] = u * pdf - v * next_pdf
-        u, cdf, pdf = v, next_cdf, next_pdf
 
 
 @kernel
@@ -67,8 +50,52 @@ def _usable(plane, excluded, masked, saturation, y, x):
     return abs(v) < np.inf and v < saturation and not (masked and excluded[y, x])
 
 
+@fast_kernel
+def _normal_equations(pixels, counts, n, flux, sky, floor, photons, p, px, py, ps, matrix, vector):
+    """Sums over the n pixels of a window for a Gauss-Newton step; returns chi^2.
+
+    One loop over all of them, so that the 21 sums run in vectors; ``counts`` is 1 where a pixel takes part, else 0.
+    """
+    chi = v0 = v1 = v2 = v3 = v4 = 0.0
+    m00 = m10 = m11 = m20 = m21 = m22 = m30 = m31 = m32 = m33 = m40 = m41 = m42 = m43 = m44 = 0.0
+    for i in range(n):
+        a = p[i]
+        b, c, d = flux * px[i], flux * py[i], flux * ps[i]
+        light = flux * a
+        w = counts[i] / (floor + photons * (light if light > 0.0 else 0.0))
+        r = pixels[i] - sky - light
+        chi += w * r * r
+        v0 += w * a * r
+        v1 += w * r
+        v2 += w * b * r
+        v3 += w * c * r
+        v4 += w * d * r
+        m00 += w * a * a
+        m10 += w * a
+        m11 += w
+        m20 += w * b * a
+        m21 += w * b
+        m22 += w * b * b
+        m30 += w * c * a
+        m31 += w * c
+        m32 += w * c * b
+        m33 += w * c * c
+        m40 += w * d * a
+        m41 += w * d
+        m42 += w * d * b
+        m43 += w * d * c
+        m44 += w * d * d
+    vector[0], vector[1], vector[2], vector[3], vector[4] = v0, v1, v2, v3, v4
+    matrix[0, 0] = m00
+    matrix[1, 0], matrix[1, 1] = m10, m11
+    matrix[2, 0], matrix[2, 1], matrix[2, 2] = m20, m21, m22
+    matrix[3, 0], matrix[3, 1], matrix[3, 2], matrix[3, 3] = m30, m31, m32, m33
+    matrix[4, 0], matrix[4, 1], matrix[4, 2], matrix[4, 3], matrix[4, 4] = m40, m41, m42, m43, m44
+    return chi
+
+
 @kernel
-def _fit(plane, excluded, saturation, noise, photons, shares, widths, prior, x0, y0, fwhm, radius, star, room):
+def _fit(plane, excluded, saturation, noise, photons, shares, widths, prior, x0, y0, fwhm, radius, star, room, flat):
     """One fit in a fixed window; returns True if it came to rest. Parameters: flux, sky, x, y, ln fwhm."""
     height, width = plane.shape
     masked = excluded.shape[0] > 0
@@ -77,6 +104,17 @@ def _fit(plane, excluded, saturation, noise, photons, shares, widths, prior, x0,
     low, high = max(cy - radius, 0), min(cy + radius, height - 1)
     nx, ny = right - left + 1, high - low + 1
     if nx < 3 or ny < 3:
+        return False
+    pixels, counts, p, px, py, ps = flat[0], flat[1], flat[2], flat[3], flat[4], flat[5]
+    n = nx * ny
+    used = 0
+    for j in range(ny):
+        for i in range(nx):
+            usable = _usable(plane, excluded, masked, saturation, low + j, left + i)
+            pixels[j * nx + i] = plane[low + j, left + i] if usable else 0.0
+            counts[j * nx + i] = 1.0 if usable else 0.0
+            used += usable
+    if used < 7:
         return False
     components = shares.shape[0]
     vx, sx, tx = room[0], room[1], room[2]
@@ -92,63 +130,19 @@ def _fit(plane, excluded, saturation, noise, photons, shares, widths, prior, x0,
     settled = False
     # The first pass only finds flux and sky, which are linear; then all five move together.
     for iteration in range(_STEPS):
-        matrix[:, :] = 0.0
-        vector[:] = 0.0
         scale = math.exp(log_fwhm)
         for c in range(components):
-            _profile(left, nx, x, scale * widths[c], vx[c], sx[c], tx[c])
-            _profile(low, ny, y, scale * widths[c], vy[c], sy[c], ty[c])
-        chi = 0.0
-        used = 0
-        for j in range(ny):
-            for i in range(nx):
-                if not _usable(plane, excluded, masked, saturation, low + j, left + i):
-                    continue
-                p = 0.0
-                px = 0.0
-                py = 0.0
-                ps = 0.0
-                for c in range(components):
-                    a = shares[c]
-                    p += a * vx[c, i] * vy[c, j]
-                    px += a * sx[c, i] * vy[c, j]
-                    py += a * vx[c, i] * sy[c, j]
-                    ps += a * (tx[c, i] * vy[c, j] + vx[c, i] * ty[c, j])
-                px *= flux
-                py *= flux
-                ps *= flux
-                weight = 1.0 / (floor + photons * max(flux * p, 0.0))
-                residual = plane[low + j, left + i] - sky - flux * p
-                chi += weight * residual * residual
-                used += 1
-                vector[0] += weight * p * residual
-                vector[1] += weight * residual
-                vector[2] += weight * px * residual
-                vector[3] += weight * py * residual
-                vector[4] += weight * ps * residual
-                matrix[0, 0] += weight * p * p
-                matrix[1, 0] += weight * p
-                matrix[1, 1] += weight
-                matrix[2, 0] += weight * px * p
-                matrix[2, 1] += weight * px
-                matrix[2, 2] += weight * px * px
-                matrix[3, 0] += weight * py * p
-                matrix[3, 1] += weight * py
-                matrix[3, 2] += weight * py * px
-                matrix[3, 3] += weight * py * py
-                matrix[4, 0] += weight * ps * p
-                matrix[4, 1] += weight * ps
-                matrix[4, 2] += weight * ps * px
-                matrix[4, 3] += weight * ps * py
-                matrix[4, 4] += weight * ps * ps
-        if used < 7:
-            return False
+            law_in_pixels(left, nx, x, scale * widths[c], vx[c], sx[c], tx[c])
+            law_in_pixels(low, ny, y, scale * widths[c], vy[c], sy[c], ty[c])
+        shares_in_window(nx, ny, shares, vx, sx, tx, vy, sy, ty, p, px, py, ps)
+        chi = _normal_equations(pixels, counts, n, flux, sky, floor, photons, p, px, py, ps, matrix, vector)
         misfit = chi / max(used - 5, 1)
         if iteration == 0:
-            if not _solve(matrix[:2, :2], vector[:2], step[:2]):
+            determinant = matrix[0, 0] * matrix[1, 1] - matrix[1, 0] ** 2
+            if not determinant > 0.0:
                 return False
-            flux += step[0]
-            sky += step[1]
+            flux += (matrix[1, 1] * vector[0] - matrix[1, 0] * vector[1]) / determinant
+            sky += (matrix[0, 0] * vector[1] - matrix[1, 0] * vector[0]) / determinant
             continue
         if not flux > 0.0:
             return False
@@ -200,9 +194,21 @@ def _fit(plane, excluded, saturation, noise, photons, shares, widths, prior, x0,
     return settled or abs(x - x0) < radius
 
 
+@fast_kernel
+def _within(distance, light, n, r):
+    """Sum of ``light`` (n,), each pixel with the share of it that lies within ``r``."""
+    total = 0.0
+    for i in range(n):
+        total += light[i] * min(max(r - distance[i], 0.0), 1.0)
+    return total
+
+
 @kernel
-def _shape(plane, excluded, saturation, noise, radius, star):
-    """Peak, half-flux radius, eccentricity and angle from the pixels around a fitted star."""
+def _shape(plane, excluded, saturation, radius, star, distance, light):
+    """Peak, half-flux radius, eccentricity and angle from the pixels around a fitted star.
+
+    ``distance`` and ``light`` are room for those pixels.
+    """
     height, width = plane.shape
     masked = excluded.shape[0] > 0
     x, y, sky, flux, fwhm = star[X], star[Y], star[SKY], star[FLUX], star[FWHM]
@@ -258,19 +264,18 @@ def _shape(plane, excluded, saturation, noise, radius, star):
                     star[ECCENTRICITY] = 1.0
                     star[ANGLE] = math.degrees(0.5 * math.atan2(e2, e1))
     # Half-flux radius: apertures with an edge one pixel soft, bisected.
+    n = 0
+    for j in range(low, high + 1):
+        for i in range(left, right + 1):
+            v = plane[j, i] - sky
+            if abs(v) < np.inf:
+                distance[n] = math.sqrt((i - x) ** 2 + (j - y) ** 2) - 0.5
+                light[n] = v
+                n += 1
     below, above = 0.0, float(radius)
     for _ in range(14):
         r = 0.5 * (below + above)
-        inside = 0.0
-        for j in range(max(low, int(y - r) - 1), min(high, int(y + r) + 2) + 1):
-            for i in range(max(left, int(x - r) - 1), min(right, int(x + r) + 2) + 1):
-                dx, dy = i - x, j - y
-                share = r - math.sqrt(dx * dx + dy * dy) + 0.5
-                if share > 0.0:
-                    v = plane[j, i] - sky
-                    if abs(v) < np.inf:
-                        inside += v * min(share, 1.0)
-        if inside < 0.5 * flux:
+        if _within(distance, light, n, r) < 0.5 * flux:
             below = r
         else:
             above = r
@@ -326,6 +331,7 @@ def fit_stars(plane, excluded, saturation, xs, ys, sky, noise, fwhm, photons, sh
     """
     largest = 64
     room = np.empty((6, shares.shape[0], 2 * largest + 1))
+    flat = np.empty((6, (2 * largest + 1) ** 2))
     for k in range(xs.shape[0]):
         star = out[k]
         star[:] = np.nan
@@ -337,7 +343,7 @@ def fit_stars(plane, excluded, saturation, xs, ys, sky, noise, fwhm, photons, sh
             radius = min(math.ceil(1.7 * guess + 1.5), largest)
             good = _fit(
                 plane, excluded, saturation, noise[k], photons, shares, widths,
-                0.0 if free else prior, x, y, guess, radius, star, room,
+                0.0 if free else prior, x, y, guess, radius, star, room, flat,
             )  # fmt: skip
             if not good:
                 star[FLUX] = np.nan
@@ -350,4 +356,6 @@ def fit_stars(plane, excluded, saturation, xs, ys, sky, noise, fwhm, photons, sh
         if not star[FLUX] > 0.0:
             star[FLUX] = np.nan
             continue
-        _shape(plane, excluded, saturation, noise[k], min(math.ceil(1.9 * star[FWHM] + 1.5), largest), star)
+        _shape(
+            plane, excluded, saturation, min(math.ceil(1.9 * star[FWHM] + 1.5), largest), star, flat[0], flat[1]
+        )  # fmt: skip

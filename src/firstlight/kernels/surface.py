@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from firstlight.kernels.few import median_of
 from firstlight.kernels.jit import fast_kernel, kernel
 
 
@@ -130,6 +131,7 @@ def tile_levels(plane, rows, columns, fewest, level, error):
         for i in range(level.shape[1]):
             largest = max(largest, (rows[j + 1] - rows[j]) * (columns[i + 1] - columns[i]))
     values = np.empty(largest)
+    away = np.empty(largest)
     ys = np.empty(largest)
     xs = np.empty(largest)
     for j in range(level.shape[0]):
@@ -152,8 +154,10 @@ def tile_levels(plane, rows, columns, fewest, level, error):
             if n < 0.5 * size:
                 ys[:n] = 0.0
                 xs[:n] = 0.0
-            middle = np.median(values[:n])
-            scale = 1.4826 * np.median(np.abs(values[:n] - middle))
+            middle = median_of(values, n)
+            for k in range(n):
+                away[k] = abs(values[k] - middle)
+            scale = 1.4826 * median_of(away, n)
             found = (middle, 0.0, 0.0)
             count = 0
             for _ in range(12):

@@ -186,13 +186,14 @@ def _resample_row(row, terms, slope, start, strip, n, ramp, line, clamp, photons
             seen[j] = given[j]
     for j in range(end, length):
         line[j] = last
-    i = 0
+    # Typed numbers: a literal would be a type of its own, and compiled for itself.
+    i = np.int64(0)
     while i < n:
         whole, stop = _run(position, drift, i, n)
         part_of_out = out[i : i + (stop - i + VECTOR - 1) // VECTOR * VECTOR]
         _blend(
-            line, whole - low + 1 - half, -1, 1, terms, position - whole - 0.5, drift, i, ramp, clamp, photons,
-            part_of_out,
+            line, whole - low + 1 - half, np.int64(-1), np.int64(1), terms, position - whole - 0.5, drift, i, ramp,
+            clamp, photons, part_of_out,
         )  # fmt: skip
         i = stop
 
@@ -206,8 +207,8 @@ def _resample_columns(ring, mask, terms, position, drift, begin, end, ramp, clam
         whole, stop = _run(position, drift, i, end)
         part = line[i : i + (stop - i + VECTOR - 1) // VECTOR * VECTOR]
         _blend(
-            ring, whole + 1 - terms.shape[0], mask, PITCH, terms, position - whole - 0.5, drift, i, ramp, clamp,
-            photons, part,
+            ring, whole + 1 - terms.shape[0], mask, np.int64(PITCH), terms, position - whole - 0.5, drift, i, ramp,
+            clamp, photons, part,
         )  # fmt: skip
         i = stop
     made = line[begin:end]

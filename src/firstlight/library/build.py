@@ -14,7 +14,7 @@ from firstlight.io.frame import Frame
 from firstlight.library.check import odd_frames
 from firstlight.library.defects import flag_cold, flag_hot
 from firstlight.library.plans import MasterPlan
-from firstlight.library.raw import adu_rows, level_of, sampled
+from firstlight.library.raw import adu_rows, calibrated_rows, coding_of, level_of, sampled
 from firstlight.model.flags import Flag
 from firstlight.model.image import Image, PixelUnit
 from firstlight.model.meta import Kind, Meta
@@ -37,6 +37,11 @@ class Master:
 
 
 Done = Callable[[int], None]
+Room = Callable[[tuple[int, ...]], np.ndarray]
+
+
+def new_array(shape: tuple[int, ...]) -> np.ndarray:
+    return np.empty(shape, np.float32)
 
 
 def build_master(
@@ -47,6 +52,7 @@ def build_master(
     rows: int,
     settings: Combine | None = None,
     done: Done = lambda n: None,
+    room: Room = new_array,
 ) -> Master:
     """Combine the frames of a plan.
 
@@ -61,6 +67,8 @@ def build_master(
         Rows of a band; memory is about ``frames * rows * width * 8`` bytes a worker.
     done : callable
         Told the number of frame rows finished, for progress.
+    room : callable
+        Gives an array of a shape, float32, whatever is in it; asked in the thread that will fill it.
 
     Returns
     -------
@@ -83,14 +91,23 @@ def build_master(
 
     def band(top: int) -> int:
         bottom = min(top + rows, height)
-        cube = np.empty((len(frames), channels, bottom - top, width), np.float32)
+        cube = room((len(frames), channels, bottom - top, width))
         full = np.zeros(cube.shape[1:], np.int32)
         for i, frame in enumerate(frames):
+            below = None if under is None else under.image.data[:, top:bottom]
+            raw = frame.rows(top, bottom)
+            coding = coding_of(frame, raw)
+            if coding is not None:
+                for channel, plane in enumerate(raw):
+                    offset = None if below is None else below[channel]
+                    ys, xs = calibrated_rows(frame, plane, coding, offset, None, cube[i, channel])
+                    full[channel, ys, xs] += 1
+                continue
             adu_rows(frame, top, bottom, out=cube[i])
             if np.isfinite(limits[i]):
                 full += cube[i] >= limits[i]
-            if under is not None:
-                cube[i] -= under.image.data[:, top:bottom]
+            if below is not None:
+                cube[i] -= below
         result = combine_cube(cube, settings, terms, variance_from_scatter=True)
         mean[:, top:bottom] = result.mean
         variance[:, top:bottom] = result.variance
@@ -224,7 +241,9 @@ def normalised(mean: np.ndarray, variance: np.ndarray | None, cfa: str | None) -
     mean = mean.copy()
     variance = None if variance is None else variance.copy()
     for where in _colours(cfa):
-        level = np.nanmean(mean[where], dtype=np.float64)
+        level = np.mean(mean[where], dtype=np.float64)
+        if not np.isfinite(level):
+            level = np.nanmean(mean[where], dtype=np.float64)
         if not level > 0:
             raise FrameError(f"master flat: its mean is {level:.3g}; it must be above 0; look at its frames")
         mean[where] /= np.float32(level)

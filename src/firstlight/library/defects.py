@@ -6,6 +6,7 @@ import numpy as np
 
 from firstlight.kernels.surroundings import separable_median
 from firstlight.model.flags import Flag
+from firstlight.ops.inspect.median import median
 
 HOT_SIGMA = 8.0
 """A hot pixel is this far above its neighbours, in units of the robust spread of such differences."""
@@ -22,8 +23,10 @@ def flag_hot(dark: np.ndarray, cfa: str | None) -> np.ndarray:
     smooth, is not taken for hot pixels. If more than 2 % stand out, the worst 2 % are flagged.
     """
     excess = _excess(dark, cfa)
-    spread = 1.4826 * np.median(np.abs(excess)) or float(np.std(excess)) or 1.0
-    limit = max(HOT_SIGMA * spread, float(np.quantile(excess, 1 - MOST)))
+    spread = 1.4826 * median(np.abs(excess)) or float(np.std(excess)) or 1.0
+    limit = np.float32(HOT_SIGMA * spread)
+    if np.count_nonzero(excess > limit) > MOST * excess.size:
+        limit = np.quantile(excess, 1 - MOST)
     return np.where(excess > limit, np.uint16(Flag.HOT), np.uint16(0))
 
 
@@ -45,4 +48,4 @@ def _excess(planes: np.ndarray, cfa: str | None) -> np.ndarray:
     around = np.empty_like(planes)
     for channel, plane in enumerate(planes):
         separable_median(plane, 2 if cfa else 1, around[channel])
-    return planes - around
+    return np.subtract(planes, around, out=around)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -44,7 +45,7 @@ class Transform:
         a, b, c = (x * row[0] + y * row[1] + row[2] for row in self.matrix)
         return np.stack([a / c, b / c], axis=-1)
 
-    @property
+    @cached_property
     def inverse(self) -> Transform:
         inverse = np.linalg.inv(self.matrix)
         return Transform(inverse / inverse[2, 2])

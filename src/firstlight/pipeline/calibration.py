@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -12,8 +13,10 @@ from firstlight.io.frame import Frame
 from firstlight.kernels import calibrate as kernels
 from firstlight.library.build import Master
 from firstlight.library.plans import Assignment, MasterPlan
-from firstlight.library.raw import adu_rows
+from firstlight.library.raw import ROOM, adu_rows, calibrated_rows, coding_of
 from firstlight.model.flags import Flag, has
+from firstlight.ops.inspect.median import median
+from firstlight.pipeline.buffers import Buffers
 
 BAD = Flag.HOT | Flag.COLD | Flag.LOW_FLAT | Flag.NO_DATA | Flag.NOT_FINITE
 """Master flags that make a light's pixel worthless: it is repaired for resampling, and left out where other frames see
@@ -30,13 +33,15 @@ class Defects:
     xs: np.ndarray
     rows: np.ndarray
     """Index of the first bad pixel of each row, (height + 1,)."""
+    width: int
+    """Of the plane."""
 
     @classmethod
     def of(cls, bad: np.ndarray) -> Defects:
         """From a boolean plane (y, x)."""
         ys, xs = np.nonzero(bad)
         rows = np.searchsorted(ys, np.arange(bad.shape[0] + 1))
-        return cls(ys.astype(np.int64), xs.astype(np.int64), rows)
+        return cls(ys.astype(np.int64), xs.astype(np.int64), rows, bad.shape[1])
 
     def between(self, top: int, bottom: int) -> tuple[np.ndarray, np.ndarray]:
         """Those of rows top <= y < bottom, positions in the plane."""
@@ -82,7 +87,7 @@ class Calibration:
     applied: frozenset[str] = frozenset()
     """Corrections this holds: any of ``bias``, ``dark``, ``flat``."""
 
-    @property
+    @cached_property
     def pedestal(self) -> float:
         """Typical level that is subtracted, adu."""
         if self.offset is None:
@@ -90,13 +95,13 @@ class Calibration:
         some = self.offset[:, ::16, ::16]
         if self.thermal is not None:
             some = some + np.float32(self.scale) * self.thermal[:, ::16, ::16]
-        return float(np.median(some))
+        return median(some)
 
-    def _offset_rows(self, channel: int, first: int, last: int) -> tuple[np.ndarray, bool]:
-        rows, there = _rows(self.offset, channel, first, last)
-        if self.thermal is None:
-            return rows, there
-        return rows + np.float32(self.scale) * self.thermal[channel, first:last], True
+    def _offset_rows(self, channel: int, first: int, last: int) -> np.ndarray | None:
+        rows = _rows(self.offset, channel, first, last)
+        if self.thermal is None or rows is None:
+            return rows
+        return rows + np.float32(self.scale) * self.thermal[channel, first:last]
 
     @property
     def reach(self) -> int:
@@ -111,51 +116,82 @@ class Calibration:
         merged = tuple(Defects.of(plane) for plane in known | bad)
         return replace(self, defects=merged)
 
-    def band(self, frame: Frame, top: int, bottom: int) -> Band:
-        """Calibrate rows top <= y < bottom. The result does not depend on how a frame is cut into bands."""
-        channels, height, _ = frame.shape
+    @cached_property
+    def bad(self) -> tuple[np.ndarray, ...]:
+        """The defects of each channel as planes, uint8 (y, x)."""
+        planes = []
+        for defects in self.defects:
+            plane = np.zeros((len(defects.rows) - 1, defects.width), np.uint8)
+            plane[defects.ys, defects.xs] = 1
+            planes.append(plane)
+        return tuple(planes)
+
+    def band(self, frame: Frame, top: int, bottom: int, buffers: Buffers | None = None) -> Band:
+        """Calibrate rows top <= y < bottom. The result does not depend on how a frame is cut into bands.
+
+        With ``buffers`` the pixels lie in a part of them: they stand until the same thread asks again.
+        """
+        channels, height, width = frame.shape
         first, last = max(top - self.reach, 0), min(bottom + self.reach, height)
-        data = adu_rows(frame, first, last)
-        white = np.float32(frame.meta.saturation or np.inf)
+        raw = frame.rows(first, last)
+        shape = (channels, last - first, width)
+        data = np.empty(shape, np.float32) if buffers is None else buffers.own("band", shape)
+        coding = coding_of(frame, raw)
+        if coding is None:
+            adu_rows(frame, first, last, out=data)
         missing, saturated = [], []
         for channel in range(channels):
             plane = data[channel]
-            full, broken = _extremes(plane, white)
-            kernels.correct(
-                plane,
-                *self._offset_rows(channel, first, last),
-                *_rows(self.gain, channel, first, last),
-                plane,
-            )
-            ys, xs = self.defects[channel].between(first, last) if self.defects else _NOWHERE
-            ys, xs = np.concatenate([ys - first, broken[0]]), np.concatenate([xs, broken[1]])
-            if len(ys):
-                bad = np.zeros(plane.shape, np.uint8)
-                bad[ys, xs] = 1
-                repaired = np.empty(len(ys), np.float32)
-                kernels.repair(plane, bad, ys, xs, self.step, REPAIR_HALF, REPAIR_FEWEST, repaired)
-                repaired[~np.isfinite(repaired)] = 0.0
-                plane[ys, xs] = repaired
+            offset, gain = self._offset_rows(channel, first, last), _rows(self.gain, channel, first, last)
+            if coding is None:
+                full, broken = _extremes(plane, np.float32(frame.meta.saturation or np.inf))
+                kernels.correct(plane, *_or_none(offset), *_or_none(gain), plane)
+            else:
+                full, broken = calibrated_rows(frame, raw[channel], coding, offset, gain, plane), _NOWHERE
+            ys, xs = self._repair(plane, channel, first, last, broken)
             missing.append((ys + first, xs))
             saturated.append((full[0] + first, full[1]))
         return Band(data[:, top - first : data.shape[1] - (last - bottom)], top, missing, saturated)
 
+    def _repair(
+        self, plane: np.ndarray, channel: int, first: int, last: int, broken: tuple[np.ndarray, np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Repair the defects of rows first <= y < last and the ``broken`` pixels; positions of both in ``plane``."""
+        bad = _NO_BAD
+        ys, xs = _NOWHERE
+        if self.defects:
+            ys, xs = self.defects[channel].between(first, last)
+            ys, bad = ys - first, self.bad[channel][first:last]
+        if len(broken[0]):
+            ys, xs = np.concatenate([ys, broken[0]]), np.concatenate([xs, broken[1]])
+            bad = bad.copy() if self.defects else np.zeros(plane.shape, np.uint8)
+            bad[broken] = 1
+        if len(ys):
+            repaired = np.empty(len(ys), np.float32)
+            kernels.repair(plane, bad, ys, xs, self.step, REPAIR_HALF, REPAIR_FEWEST, repaired)
+            repaired[~np.isfinite(repaired)] = 0.0
+            plane[ys, xs] = repaired
+        return ys, xs
+
 
 _NOWHERE = (np.empty(0, np.int64), np.empty(0, np.int64))
 _NO_PLANE = np.empty((1, 1), np.float32)
+_NO_BAD = np.empty((0, 0), np.uint8)
 
 
-def _rows(planes: np.ndarray | None, channel: int, first: int, last: int) -> tuple[np.ndarray, bool]:
-    return (_NO_PLANE, False) if planes is None else (planes[channel, first:last], True)
+def _rows(planes: np.ndarray | None, channel: int, first: int, last: int) -> np.ndarray | None:
+    return None if planes is None else planes[channel, first:last]
+
+
+def _or_none(rows: np.ndarray | None) -> tuple[np.ndarray, bool]:
+    return (_NO_PLANE, False) if rows is None else (rows, True)
 
 
 def _extremes(
     plane: np.ndarray, white: np.float32
 ) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
     """Positions of the saturated and of the not finite pixels."""
-    if not kernels.any_at_or_above(plane, white):
-        return _NOWHERE, _NOWHERE
-    room = 4096
+    room = ROOM
     while True:
         ys, xs, finite = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.bool_)
         n = kernels.find_at_or_above(plane, white, ys, xs, finite)

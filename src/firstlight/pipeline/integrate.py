@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from firstlight.io.frame import Frame
+from firstlight.kernels.census import count_finite
 from firstlight.kernels.surface import add_lattice
 from firstlight.model.flags import Flag
 from firstlight.model.registration import Transform
@@ -30,13 +31,16 @@ from firstlight.ops.align.resample import (
     withdraw_near,
 )
 from firstlight.ops.stack.combine import Combine, FrameTerms, combine_cube
+from firstlight.pipeline.buffers import Buffers
 from firstlight.pipeline.calibration import Calibration
 from firstlight.pipeline.local import SPACING
 from firstlight.pipeline.mosaic import Colours
 
 SQUARE = 512
 """Side of a tile (px) where frames are turned: a wide band would see whole frames."""
-MOST_ROWS = 64
+MOST_ROWS = 128
+"""Of a tile where frames are not turned. Rows around it, which a small rotation asks for, are calibrated for it too."""
+TILES_EACH = 8
 FEWEST_ROWS = 8
 
 
@@ -142,7 +146,8 @@ class Engine:
         forwards = self.forwards()
         terms = [self._terms(channel, forwards) for channel in range(self.channels)]
         tiles = self.tiles(workers, budget, forwards)
-        futures = [executor.submit(self._tile, tile, forwards, terms, result) for tile in tiles]
+        buffers = Buffers()
+        futures = [executor.submit(self._tile, tile, forwards, terms, result, buffers) for tile in tiles]
         hits = np.zeros(len(self.contributions), np.int64)
         seen = np.zeros(len(self.contributions), np.int64)
         for tile, future in zip(tiles, futures):
@@ -159,7 +164,9 @@ class Engine:
         side = width if all(turns_little(forward) for forward in forwards) else min(SQUARE, width)
         # A tile holds the cube, a second copy of one channel for the kernel, and one frame's source rows.
         per_row = 4 * side * len(self.contributions) * (self.channels + 1)
-        rows = int(max(FEWEST_ROWS, min(MOST_ROWS if side == width else SQUARE, 0.7 * budget / workers / per_row)))
+        # Each worker has a few tiles, so that none of them waits long for the last.
+        most = min(MOST_ROWS, -(-height // (TILES_EACH * workers))) if side == width else SQUARE
+        rows = int(max(FEWEST_ROWS, min(most, 0.7 * budget / workers / per_row)))
         return [
             (top, min(top + rows, height), left, min(left + side, width))
             for top in range(0, height, rows)
@@ -172,6 +179,7 @@ class Engine:
         forwards: Sequence[Transform],
         terms: Sequence[FrameTerms],
         result: Stacked,
+        buffers: Buffers,
     ) -> tuple[np.ndarray, np.ndarray]:
         top, bottom, left, right = tile
         n = len(self.contributions)
@@ -185,14 +193,15 @@ class Engine:
         )
         inner = np.s_[top - around[0] : bottom - around[0], left - around[2] : right - around[2]]
         size = (around[1] - around[0], around[3] - around[2])
-        cube = np.full((self.channels, n, *size), np.nan, np.float32)
+        cube = buffers.own("cube", (self.channels, n, *size))
         spare = np.zeros((2, self.channels, *size), np.float32)
         flags = np.zeros((self.channels, *size), np.uint16)
+        hits, seen = np.zeros(n, np.int64), np.zeros(n, np.int64)
         for i, forward in enumerate(forwards):
-            self._place(i, forward, around, cube, spare, flags)
+            self._place(i, forward, around, cube, spare, flags, buffers)
+            seen[i] = sum(count_finite(plane[inner]) for plane in cube[:, i])
         spare, flags = spare[:, :, *inner], flags[:, *inner]
         where = np.s_[:, top:bottom, left:right]
-        hits, seen = np.zeros(n, np.int64), np.isfinite(cube[:, :, *inner]).sum(axis=(0, 2, 3))
         for channel in range(self.channels):
             combined = combine_cube(cube[channel], self.combine, terms[channel], inner=inner)
             mean, variance = combined.mean, combined.variance
@@ -243,6 +252,7 @@ class Engine:
         cube: np.ndarray,
         spare: np.ndarray,
         flags: np.ndarray,
+        buffers: Buffers,
     ) -> None:
         """Calibrate and resample the part of frame i that the tile sees into ``cube[:, i]``."""
         contribution = self.contributions[i]
@@ -252,11 +262,12 @@ class Engine:
         margin = half_width(self.kernel) + (self.colours.margin if self.colours else 0)
         window = source_window(forward, tile, shape, margin)
         if window is None:
+            cube[:, i] = np.nan
             return
         top, bottom = window[0] * step, window[1] * step
         if self.colours:
             top -= top % 2
-        band = contribution.calibration.band(contribution.frame, top, bottom)
+        band = contribution.calibration.band(contribution.frame, top, bottom, buffers)
         planes = self.colours.planes(band.data) if self.colours else band.data
         for channel in range(self.channels):
             clamp = self.clamp * float(contribution.noise[channel]) if self.clamp else np.inf

@@ -52,6 +52,7 @@ class LiveMasters:
             except FrameError as error:
                 self.shelf.failed[id(master)] = str(error)
                 self.progress.say(str(error))
+        self.shelf.finish()
         self.masters = [m for m in (*planned.masters, *at_hand) if id(m) not in self.shelf.failed]
         self._chooser = Chooser(self.masters, self.settings.calibrate.rules)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,13 +13,14 @@ from firstlight.io.frame import Frame
 from firstlight.io.read import read
 from firstlight.io.scratch import decoded
 from firstlight.io.write import write
-from firstlight.library.build import Master, build_master
+from firstlight.library.build import Master, Room, build_master, new_array
 from firstlight.library.check import facts_of
 from firstlight.library.mixture import mix
 from firstlight.library.plans import MasterPlan
 from firstlight.library.store import INTERPOLATED, input_of
 from firstlight.ops.stack.combine import Combine
 from firstlight.pipeline.at_hand import needed_masters
+from firstlight.pipeline.buffers import Buffers
 from firstlight.pipeline.plan import Plan
 from firstlight.pipeline.record import fingerprint_of, frame_stamp
 
@@ -40,7 +41,16 @@ class MasterShelf:
     files: dict[int, Path] = field(default_factory=dict)
     fingerprints: dict[int, str] = field(default_factory=dict)
     failed: dict[int, str] = field(default_factory=dict)
+    _writing: list[Future[None]] = field(default_factory=list)
+    _buffers: Buffers = field(default_factory=Buffers)
     _by_plan: dict[int, Master] = field(default_factory=dict)
+
+    def finish(self) -> None:
+        """Wait until every master is written, and let go of the memory that only making them needs."""
+        for future in self._writing:
+            future.result()
+        self._writing.clear()
+        self._buffers = Buffers()
 
     def wanted(self) -> list[MasterPlan]:
         """Masters that the lights need (without lights: all), those first that others need."""
@@ -88,9 +98,12 @@ class MasterShelf:
             master = Master(plan, mix(plan, [part.image for part in parts]), notes=plan.notes)
             write(path, master.image, provenance=provenance_of(master, stamp, None))
         else:
-            master = combine_frames(plan, under, executor, workers, budget, scratch, done)
+            master = combine_frames(
+                plan, under, executor, workers, budget, scratch, done,
+                room=lambda shape: self._buffers.own("cube", shape),
+            )  # fmt: skip
             path.parent.mkdir(parents=True, exist_ok=True)
-            write(path, master.image, provenance=provenance_of(master, stamp, self.files.get(id(plan.subtract))))
+            self._writing.append(executor.submit(_write, path, master, stamp, self.files.get(id(plan.subtract))))
             self._keep(plan, master)
             return master
         done(0 if plan.parts else len(plan.frames) * plan.like.shape[1])
@@ -117,6 +130,10 @@ class MasterShelf:
         return self.plan.output / "masters" / f"{name}.fits"
 
 
+def _write(path: Path, master: Master, stamp: str, under: Path | None) -> None:
+    write(path, master.image, provenance=provenance_of(master, stamp, under))
+
+
 def combine_frames(
     plan: MasterPlan,
     under: Master | None,
@@ -126,13 +143,16 @@ def combine_frames(
     scratch: Path,
     done: Callable[[int], None],
     settings: Combine | None = None,
+    room: Room = new_array,
 ) -> Master:
     """Build one master within the memory of the budget; frames that cannot be decoded are set aside."""
     channels, _, width = plan.like.shape
     per_row = 12 * channels * width * len(plan.frames)
     rows = int(max(FEWEST_ROWS, min(MOST_ROWS, 0.7 * budget / workers / per_row)))
     frames, broken = _open_all(plan, scratch)
-    master = build_master(replace(plan, frames=frames), under, executor, rows=rows, settings=settings, done=done)
+    master = build_master(
+        replace(plan, frames=frames), under, executor, rows=rows, settings=settings, done=done, room=room
+    )
     return replace(master, plan=plan, set_aside=(*broken, *master.set_aside))
 
 

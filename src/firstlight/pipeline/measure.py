@@ -10,10 +10,13 @@ import numpy as np
 from firstlight.errors import FrameError
 from firstlight.io.frame import Frame
 from firstlight.kernels.calibrate import smooth_mosaic
-from firstlight.kernels.surroundings import separable_median
+from firstlight.kernels.network import median_network
+from firstlight.kernels.surroundings import find_lone, separable_median
 from firstlight.library.plans import Assignment
 from firstlight.model.stars import Quality, Stars
+from firstlight.ops.inspect.median import median
 from firstlight.ops.inspect.stars import FindStars, find_stars
+from firstlight.pipeline.buffers import Buffers
 from firstlight.pipeline.calibration import Calibration
 from firstlight.pipeline.local import measure_cells
 
@@ -68,6 +71,7 @@ def measure_light(
     *,
     seek_spikes: bool = False,
     keep_cells: bool = False,
+    buffers: Buffers | None = None,
 ) -> Light:
     """Calibrate one light in memory and measure it.
 
@@ -81,7 +85,7 @@ def measure_light(
     """
     frame = assignment.light
     channels, height, width = frame.shape
-    band = calibration.band(frame, 0, height)
+    band = calibration.band(frame, 0, height, buffers)
     full = sum(len(ys) for ys, _ in band.saturated)
     if full > SATURATED_FRAME * channels * height * width:
         raise FrameError(
@@ -132,7 +136,7 @@ def channel_statistics(planes: np.ndarray, cfa: str | None, apart: int = 1) -> t
             differences.append((rows[:, apart:] - rows[:, :-apart]).ravel())
         levels.append(_clipped_level(_finite(values)))
         joined = _finite(differences)
-        noises.append(1.4826 * float(np.median(np.abs(joined - np.median(joined)))) / np.sqrt(2.0))
+        noises.append(1.4826 * median(np.abs(joined - np.float32(median(joined)))) / np.sqrt(2.0))
     return np.array(levels), np.array(noises)
 
 
@@ -143,9 +147,10 @@ def _finite(parts: list[np.ndarray]) -> np.ndarray:
 
 def _clipped_level(values: np.ndarray) -> float:
     for _ in range(5):
-        middle = float(np.median(values))
-        sigma = 1.4826 * float(np.median(np.abs(values - middle)))
-        kept = values[np.abs(values - middle) <= 3 * sigma]
+        middle = median(values)
+        away = np.abs(values - np.float32(middle))
+        sigma = 1.4826 * median(away)
+        kept = values[away <= np.float32(3 * sigma)]
         if len(kept) == len(values) or len(kept) < 100:
             break
         values = kept
@@ -162,7 +167,7 @@ def find_spikes(plane: np.ndarray, cfa: str | None) -> Spikes:
     around, step = np.empty_like(plane), 2 if cfa else 1
     separable_median(plane, step, around)
     excess = np.subtract(plane, around, out=around)
-    limit = SPIKE_SIGMA * 1.4826 * float(np.median(np.abs(excess[::7, ::5])))
+    limit = SPIKE_SIGMA * 1.4826 * median(np.abs(excess[::7, ::5]))
     above, below = (np.flatnonzero(far).astype(np.int32) for far in (excess > limit, excess < -limit))
     both = np.concatenate([above, below])
     return Spikes(above, below, both[_is_lone(plane, both, step)])
@@ -170,17 +175,6 @@ def find_spikes(plane: np.ndarray, cfa: str | None) -> Spikes:
 
 def _is_lone(plane: np.ndarray, spikes: np.ndarray, step: int) -> np.ndarray:
     """Whether the neighbours of each spike stand at the level of the ring around them, as no star's do."""
-    height, width = plane.shape
-    ys, xs = np.divmod(spikes, width)
-
-    def square(half: int) -> np.ndarray:
-        """Values on the edge of a square about each spike, (spikes, 8 half)."""
-        offsets = np.arange(-half, half + 1)
-        dy, dx = (each.ravel() for each in np.meshgrid(offsets, offsets, indexing="ij"))
-        edge = np.maximum(abs(dy), abs(dx)) == half
-        y, x = ys[:, None] + step * dy[edge], xs[:, None] + step * dx[edge]
-        return plane[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)]
-
-    level = np.median(square(RING), axis=1)
-    high = plane[ys, xs] - level
-    return np.abs(square(1).mean(axis=1) - level) < LONE * np.abs(high)
+    lone = np.empty(len(spikes), bool)
+    find_lone(plane, spikes, step, RING, median_network(8 * RING), np.float32(LONE), lone)
+    return lone

@@ -12,6 +12,7 @@ from firstlight.io.scratch import Scratch, decoded
 from firstlight.library.build import Master
 from firstlight.pipeline import products
 from firstlight.pipeline.at_hand import without
+from firstlight.pipeline.buffers import Buffers
 from firstlight.pipeline.calibration import compile_all
 from firstlight.pipeline.dark_scales import find_scales
 from firstlight.pipeline.executors import memory_budget, ordered, thread_count, thread_pool
@@ -100,7 +101,7 @@ def process(
         results = run.stacks(lights)
         with clock.stage("products", len(results), "stacks") as stage:
             for result in results:
-                products.write_stack(result, todo, shelf)
+                products.write_stack(result, todo, shelf, executor)
                 stage.advance()
         content = record.finished(todo, shelf, results, run.set_aside, clock, executor)
         products.write_tables(todo, results, run.set_aside, content, run.prepared)
@@ -148,6 +149,7 @@ class _Run:
                     notes = (*self.plan.notes, *list(shelf.failed.values())[before:])
                     self.plan = shelf.plan = replace(without(self.plan, set(shelf.failed)), notes=notes)
                 wanted = [m for m in shelf.wanted() if shelf.get(m) is None and id(m) not in shelf.failed]
+            shelf.finish()
         for made in shelf.made:
             self.set_aside.update({str(frame.path): reason for frame, reason in made.set_aside})
         return shelf
@@ -181,11 +183,12 @@ class _Run:
                 key = (*assignment.key, assignment.light.shape)
                 return path, measure_light(
                     ready, calibrations[key], settings.stars, seek_spikes=path in seekers,
-                    keep_cells=settings.normalize.mode == "local",
+                    keep_cells=settings.normalize.mode == "local", buffers=buffers,
                 )  # fmt: skip
             except FrameError as error:
                 return path, str(error)
 
+        buffers = Buffers()
         lights: dict[Path, Light] = {}
         with self.clock.stage("measure", len(assignments), "lights") as stage:
             # Frames in flight hold their calibrated pixels: as many as there are workers, no more.

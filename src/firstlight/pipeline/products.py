@@ -7,6 +7,7 @@ import io
 import json
 import shutil
 from collections.abc import Sequence
+from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any
 
@@ -42,20 +43,21 @@ def check_room(plan: Plan) -> None:
         )
 
 
-def write_stack(result: GroupResult, plan: Plan, shelf: MasterShelf) -> None:
-    """The FITS file of a stack and its pictures; their paths are added to ``result.files``."""
+def write_stack(result: GroupResult, plan: Plan, shelf: MasterShelf, executor: Executor) -> None:
+    """The FITS file of a stack and its pictures, side by side; their paths are added to ``result.files``."""
     path = plan.output / "stacks" / f"{result.name}.fits"
     path.parent.mkdir(parents=True, exist_ok=True)
     stacked = result.stacked
     rejection = (stacked.rejected_low, stacked.rejected_high) if plan.settings.output.rejection_maps else None
-    write(
-        path,
-        result.image,
-        coverage=stacked.coverage,
-        rejection=rejection,
-        provenance={**result.summary(), "inputs": _inputs(result), "masters": _masters(result, shelf),
-                    "settings": plan.settings.model_dump()},
-    )  # fmt: skip
+    provenance = {
+        **result.summary(), "inputs": _inputs(result), "masters": _masters(result, shelf),
+        "settings": plan.settings.model_dump(),
+    }  # fmt: skip
+    writing: list[Future[Any]] = [
+        executor.submit(
+            write, path, result.image, coverage=stacked.coverage, rejection=rejection, provenance=provenance
+        )
+    ]
     result.files.append(path)
     if plan.settings.output.pictures:
         picture = make_picture(result.image, plan.settings.output.picture_steps)
@@ -63,8 +65,14 @@ def write_stack(result: GroupResult, plan: Plan, shelf: MasterShelf) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for suffix, bits in ((".png", 8), (".tif", 16)):
             target = folder / f"{result.name}{suffix}"
-            write_picture(target, picture.data, bottom_up=picture.meta.bottom_up, bits=bits, image=picture)
+            writing.append(
+                executor.submit(
+                    write_picture, target, picture.data, bottom_up=picture.meta.bottom_up, bits=bits, image=picture
+                )
+            )
             result.files.append(target)
+    for future in writing:
+        future.result()
 
 
 def make_picture(image: Image, steps: str) -> Image:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import firstlight
-from firstlight.io.content import content_hash, known_hash
+from firstlight.io.content import QUICK_HASH, content_hash, known_hash
 from firstlight.io.frame import Frame
 from firstlight.pipeline.at_hand import needed_masters
 
@@ -103,7 +103,7 @@ class Record:
         with clock.stage("hash inputs"):
             hashes = executor.map(lambda s: known_hash(_file_of(s.frame)), plan.sightings)
             inputs = [
-                {"file": str(s.frame.path), "kind": s.kind.value, "sha256": content}
+                {"file": str(s.frame.path), "kind": s.kind.value, QUICK_HASH: content}
                 for s, content in zip(plan.sightings, hashes)
             ]
         return {

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from firstlight.model.distortion import Bend, Distorted, monomials
 from firstlight.model.registration import Transform
+from firstlight.ops.align.models import solve_normal
 
 FEWEST = {2: 60, 3: 80, 4: 150}
 """Stars without which a polynomial of a degree is not tried."""
@@ -78,34 +81,62 @@ def _covers(source: np.ndarray, low: np.ndarray, high: np.ndarray) -> bool:
 def _choose(u: np.ndarray, v: np.ndarray, left: np.ndarray, weights: np.ndarray) -> tuple[int, np.ndarray]:
     """The degree that predicts best, and its coefficients (terms, 2)."""
     n = np.count_nonzero(weights)
-    chosen, error = 1, _predicted(_design(u, v, 1), left, weights)
-    for degree, fewest in FEWEST.items():
-        if n < fewest:
-            break
-        tried = _predicted(_design(u, v, degree), left, weights)
+    degrees = [degree for degree, fewest in FEWEST.items() if n >= fewest]
+    # The terms of a degree are the first of those of the next: the sums of products of the highest serve all.
+    design = _design(u, v, max([1, *degrees]))
+    folds = _Folds.of(design, left, weights)
+    chosen, error = 1, folds.predicted(3)
+    for degree in degrees:
+        tried = folds.predicted(_terms(degree))
         # A radial distortion shows in the third degree only: each is held against the best before, not the last.
         if tried < GAIN * error:
             chosen, error = degree, tried
-    return chosen, _solve(_design(u, v, chosen), left, weights)
+    return chosen, folds.solved(_terms(chosen))
 
 
-def _predicted(design: np.ndarray, left: np.ndarray, weights: np.ndarray) -> float:
-    """Weighted rms distance of stars from the fits they were left out of."""
-    fold = np.arange(len(left)) * 7 % FOLDS
-    squares = 0.0
-    for k in range(FOLDS):
-        out = fold == k
-        coefficients = _solve(design, left, np.where(out, 0.0, weights))
-        squares += float(np.sum(weights[out] * ((left[out] - design[out] @ coefficients) ** 2).sum(axis=1)))
-    return (squares / float(weights.sum())) ** 0.5
+@dataclass(frozen=True, eq=False)
+class _Folds:
+    """Fifths of the stars, with the sums of products of each."""
+
+    design: tuple[np.ndarray, ...]
+    left: tuple[np.ndarray, ...]
+    weights: tuple[np.ndarray, ...]
+    matrices: np.ndarray
+    """(folds, terms, terms)."""
+    vectors: np.ndarray
+    """(folds, terms, 2)."""
+
+    @classmethod
+    def of(cls, design: np.ndarray, left: np.ndarray, weights: np.ndarray) -> _Folds:
+        fold = np.arange(len(left)) * 7 % FOLDS
+        parts = [tuple(each[fold == k] for k in range(FOLDS)) for each in (design, left, weights)]
+        scaled = [(d * w[:, None]).T for d, w in zip(parts[0], parts[2])]
+        matrices = np.stack([s @ d for s, d in zip(scaled, parts[0])])
+        vectors = np.stack([s @ t for s, t in zip(scaled, parts[1])])
+        return cls(*parts, matrices, vectors)
+
+    def predicted(self, terms: int) -> float:
+        """Weighted rms distance of stars from the fits, with so many terms, that they were left out of."""
+        matrix, vector = self.matrices.sum(axis=0), self.vectors.sum(axis=0)
+        squares = 0.0
+        for k in range(FOLDS):
+            others = matrix - self.matrices[k], vector - self.vectors[k]
+            coefficients = solve_normal(others[0][:terms, :terms], others[1][:terms])
+            distance = self.left[k] - self.design[k][:, :terms] @ coefficients
+            squares += float(np.sum(self.weights[k] * (distance**2).sum(axis=1)))
+        return (squares / sum(float(w.sum()) for w in self.weights)) ** 0.5
+
+    def solved(self, terms: int) -> np.ndarray:
+        """Coefficients (terms, 2) of the fit to all stars."""
+        return solve_normal(self.matrices.sum(axis=0)[:terms, :terms], self.vectors.sum(axis=0)[:terms])
 
 
-def _solve(design: np.ndarray, left: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    root = np.sqrt(weights)[:, None]
-    return np.linalg.lstsq(design * root, left * root, rcond=None)[0]
+def _terms(degree: int) -> int:
+    return (degree + 1) * (degree + 2) // 2
 
 
 def _design(u: np.ndarray, v: np.ndarray, degree: int) -> np.ndarray:
     """Columns 1, u, v, then `monomials` up to a degree."""
-    n = (degree + 1) * (degree + 2) // 2 - 3
-    return np.column_stack([np.ones_like(u), u, v, *(term for _, term in zip(range(n), monomials(u, v)))])
+    return np.column_stack(
+        [np.ones_like(u), u, v, *(term for _, term in zip(range(_terms(degree) - 3), monomials(u, v)))]
+    )

@@ -36,13 +36,14 @@ def shift_guess(source: np.ndarray, target: np.ndarray, cell: float = 6.0) -> tu
     """The shift that most pairs of the brightest 100 agree on within about ``cell`` px, and how many."""
     difference = (target[None, :100] - source[:100, None]).reshape(-1, 2)
     index = np.floor(difference / cell).astype(np.int64)
-    index -= index.min(axis=0)
-    stride = int(index[:, 1].max()) + 3
-    counts = np.bincount(index[:, 0] * stride + index[:, 1], minlength=(int(index[:, 0].max()) + 2) * stride)
-    table = counts.reshape(-1, stride)
-    # A shift near the edge of a cell votes in two or four.
-    four = table[:-1, :-1] + table[1:, :-1] + table[:-1, 1:] + table[1:, 1:]
-    row, column = np.unravel_index(int(np.argmax(four)), four.shape)
+    index -= index.min(axis=0) - 1
+    stride = int(index[:, 1].max()) + 2
+    cells = index[:, 0] * stride + index[:, 1]
+    # A shift near the edge of a cell votes in two or four: each block of 2 x 2 cells, named by its first, counts.
+    blocks, counts = np.unique(
+        np.concatenate([cells, cells - 1, cells - stride, cells - stride - 1]), return_counts=True
+    )
+    row, column = divmod(int(blocks[np.argmax(counts)]), stride)
     votes = (np.abs(index[:, 0] - row - 0.5) < 1) & (np.abs(index[:, 1] - column - 0.5) < 1)
     middle = np.median(difference[votes], axis=0)
     return Guess(1.0 + 0.0j, complex(*middle), False), int(votes.sum())

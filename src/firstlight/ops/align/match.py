@@ -234,8 +234,9 @@ class _Lists:
         weights = np.zeros(0)
         i = j = np.zeros(0, np.int64)
         for _ in range(3):
+            before = i, j
             i, j = _mutual(transform(source), target, tree, self.p.tolerance)
-            if len(i) < self.p.min_matches:
+            if len(i) < self.p.min_matches or (np.array_equal(i, before[0]) and np.array_equal(j, before[1])):
                 break
             sigma = np.hypot(source_error[i] * transform.scale, target_error[j])
             model, transform, weights = self._best(source[i], target[j], sigma, mirrored)

@@ -42,11 +42,15 @@ def source_window(
     """
     top, bottom, left, right = tile
     # The extremes of straight maps lie at corners, those of bent ones on the edges.
-    along = np.linspace(0.0, 1.0, 2 if forward.is_affine else 33)
-    xs, ys = left + along * (right - 1 - left), top + along * (bottom - 1 - top)
-    edges = [(xs, np.full_like(xs, top)), (xs, np.full_like(xs, bottom - 1))]
-    edges += [(np.full_like(ys, left), ys), (np.full_like(ys, right - 1), ys)]
-    seen = forward.inverse(np.concatenate([np.column_stack(edge) for edge in edges]))
+    if forward.is_affine:
+        border = np.array([[x, y] for x in (left, right - 1) for y in (top, bottom - 1)])
+    else:
+        along = np.linspace(0.0, 1.0, 33)
+        xs, ys = left + along * (right - 1 - left), top + along * (bottom - 1 - top)
+        edges = [(xs, np.full_like(xs, top)), (xs, np.full_like(xs, bottom - 1))]
+        edges += [(np.full_like(ys, left), ys), (np.full_like(ys, right - 1), ys)]
+        border = np.concatenate([np.column_stack(edge) for edge in edges])
+    seen = forward.inverse(border)
     margin += 0 if forward.is_affine else 1
     low = np.floor(seen.min(axis=0)).astype(int) - margin
     high = np.ceil(seen.max(axis=0)).astype(int) + margin + 1

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from firstlight.kernels.calibrate import find_at_or_above
+
 
 def join_saturated(plane: np.ndarray, saturation: float, spots: np.ndarray, fwhm: float) -> np.ndarray:
     """Spots (n, 3: x, y, strength) with those on one plateau joined into its strongest, moved to the plateau's middle.
@@ -16,7 +18,7 @@ def join_saturated(plane: np.ndarray, saturation: float, spots: np.ndarray, fwhm
     from scipy.spatial import cKDTree
 
     width = plane.shape[1]
-    full = np.flatnonzero(plane.ravel() >= saturation)
+    full = _full_pixels(plane, saturation)
     if len(full) == 0 or len(spots) == 0:
         return spots
     first, second = [], []
@@ -50,3 +52,14 @@ def join_saturated(plane: np.ndarray, saturation: float, spots: np.ndarray, fwhm
         if size[plateau] >= 2:
             joined[i, :2] = middle_x[plateau], middle_y[plateau]
     return joined[keep]
+
+
+def _full_pixels(plane: np.ndarray, saturation: float) -> np.ndarray:
+    """Flat indices of the pixels at or above ``saturation``."""
+    n, room = 1, 0
+    while n > room:
+        room = max(n, 4096)
+        ys, xs, finite = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.bool_)
+        n = find_at_or_above(plane, np.float32(saturation), ys, xs, finite)
+    full = ys[:n] * plane.shape[1] + xs[:n]
+    return full[~np.isnan(plane.ravel()[full])]

@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from firstlight.model.image import Image, State
+from firstlight.ops.inspect.median import median
 from firstlight.ops.registry import Params, Reach, operation
 from firstlight.ops.stretch.levels import normalised, stretched, trusted
 from firstlight.units import Sigma, Unit
@@ -67,25 +68,26 @@ def levels(image: Image, p: Midtones) -> list[Levels]:
     """The curve of each channel of a normalised image."""
     facts = np.array([_sky(trusted(image, c)) for c in range(image.shape[0])])
     if np.count_nonzero(facts[:, 0] > 0.5) * 2 > len(facts):
-        mirrored = [(1 - median, mad, 1 - highest, 1 - lowest) for median, mad, lowest, highest in facts]
+        mirrored = [(1 - middle, mad, 1 - highest, 1 - lowest) for middle, mad, lowest, highest in facts]
         return [Levels(1 - q.highlights, 1 - q.midtone, 1 - q.shadows) for q in _levels(np.array(mirrored), p)]
     return _levels(facts, p)
 
 
 def _sky(values: np.ndarray) -> tuple[float, float, float, float]:
     """Median, scaled MAD, lowest and highest value."""
-    median = float(np.median(values))
-    return median, MAD * float(np.median(np.abs(values - np.float32(median)))), float(values.min()), float(values.max())
+    middle = median(values)
+    away = np.abs(values - np.float32(middle))
+    return middle, MAD * median(away), float(values.min()), float(values.max())
 
 
 def _levels(facts: np.ndarray, p: Midtones) -> list[Levels]:
     if p.linked:
         facts = np.broadcast_to([*facts[:, :2].mean(axis=0), facts[:, 2].min(), facts[:, 3].max()], facts.shape)
     found = []
-    for median, mad, lowest, _ in facts:
-        black = max(median + p.shadows * mad, min(lowest, 0.0))
+    for middle, mad, lowest, _ in facts:
+        black = max(middle + p.shadows * mad, min(lowest, 0.0))
         # The sky of a noiseless image lies on black itself: any curve that is not a step will do.
-        midtone = float(mtf(np.float64(max(median - black, 1e-6)), p.target))
+        midtone = float(mtf(np.float64(max(middle - black, 1e-6)), p.target))
         found.append(Levels(float(black), midtone, 1.0))
     return found
 
