@@ -1,16 +1,37 @@
-"""Figures that the product must reach, on scenes whose truth is known. A1: tests/pipeline/test_calibration.py and
-tests/test_every_operation.py; A2: tests/ops/stack/test_combine.py; A17: tests/test_session.py."""
+"""Figures that the product must reach, on scenes whose truth is known.
+
+Elsewhere: A1 in tests/pipeline/test_calibration.py and tests/test_every_operation.py; A2 in
+tests/ops/stack/test_combine.py; A14 in tests/pipeline/test_local.py; Rosner's data (A12) in
+tests/kernels/test_reject.py; a thousand frames of 61 Mpx (A18) in tests/pipeline/test_integrate.py, times in
+benchmarks/.
+"""
+
+import hashlib
+import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from scipy.spatial import cKDTree
 
 from firstlight.errors import FrameError
+from firstlight.model.flags import Flag, has
 from firstlight.model.registration import Transform
 from firstlight.model.stars import Stars
+from firstlight.ops.align.grid import Grid
 from firstlight.ops.align.match import match_stars
+from firstlight.ops.align.resample import noise_correlation
 from firstlight.ops.inspect.stars import FindStars, find_stars
+from firstlight.ops.stack.combine import Combine
+from firstlight.pipeline.calibration import Calibration
+from firstlight.pipeline.integrate import Contribution, Engine
+from firstlight.pipeline.process import process
+from firstlight.pipeline.settings import Settings
+from firstlight.simulate.night import simulate
 from firstlight.simulate.scene import render_stars
+from firstlight.simulate.settings import preset
+from memory_frame import memory_frame
 
 SKY, READ = 400.0, 6.0
 
@@ -130,6 +151,122 @@ def test_a7_unrelated_fields_are_never_matched(block):
         except FrameError:
             continue
     assert wrong == 0
+
+
+def turned(degrees, scale, x, y):
+    c, s = scale * np.cos(np.radians(degrees)), scale * np.sin(np.radians(degrees))
+    return Transform(np.array([[c, -s, x], [s, c, y], [0, 0, 1.0]]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kernel", ["lanczos3", "bilinear"])
+def test_a3_variance_is_that_of_two_hundred_realisations(kernel):
+    moves = [turned(0.0, 1.0, 0.37, -2.61), turned(1.3, 1.0, 4.2, -1.4), turned(24.0, 1.0, 20.0, -12.0),
+             turned(-0.4, 1.02, -1.7, 2.3)]  # fmt: skip
+    shape, noise = (48, 64), np.array([8.0, 10.0, 12.0, 15.0])
+    rng = np.random.default_rng(11)
+    means, claims = [], []
+    with ThreadPoolExecutor(1) as pool:
+        for _ in range(200):
+            parts = tuple(
+                Contribution(
+                    memory_frame("light", (500 + rng.normal(0, sigma, shape)).astype(np.float32)), Calibration(), move,
+                    np.ones(1), np.array([500.0]), np.array([sigma]), 100 / sigma**2, 0.0,
+                )
+                for sigma, move in zip(noise, moves)
+            )  # fmt: skip
+            engine = Engine(
+                parts, Grid(*shape, Transform.identity()), np.array([500.0]), Combine(method="mean"), kernel, 0.0
+            )
+            stack = engine.run(pool, 1, 10**8)
+            means.append(np.where(stack.coverage[0] == 4, stack.mean[0], np.nan))
+            claims.append(stack.variance[0])
+    seen = np.isfinite(means[0])
+    assert seen.sum() > 800
+    assert np.var(means, axis=0, ddof=1)[seen].mean() == pytest.approx(np.mean(claims, axis=0)[seen].mean(), rel=0.03)
+
+
+def test_a3_correlated_noise_is_that_of_fruchter_and_hook():
+    # Bilinear resampling at every phase is their drizzle with drops as large as the pixels: r = 1, R = 1 / (1 - r / 3).
+    for degrees in (7.0, 24.0, 41.0):
+        assert noise_correlation(turned(degrees, 1.0, 0, 0), (0, 500, 0, 500), "bilinear") == pytest.approx(
+            1.5, rel=0.05
+        )
+
+
+CLIPPING = ("sigma", "mad", "winsorized", "linear", "esd", "averaged", "noise", "percentile", "adaptive", "auto")
+
+
+@pytest.fixture(scope="module")
+def nights(tmp_path_factory):
+    """A night of 20 lights, and the same with a trail in one of them and three cosmic rays in each; and where."""
+    folder = tmp_path_factory.mktemp("nights")
+    clean = preset("tiny").model_copy(update={"n_lights": 20, "trails": 0.0, "cosmic_rays": 0.0})
+    truth = simulate(folder / "clean", clean)
+    shutil.copytree(folder / "clean", folder / "struck")
+    rng = np.random.default_rng(4)
+    shape = truth.night.shape
+    trail, rays = np.zeros(shape, bool), np.zeros(shape, bool)
+    for i, frame in enumerate(truth.lights):
+        path = folder / "struck" / frame.file
+        pixels, header = fits.getdata(path, header=True)
+        pixels = pixels.astype(np.int64)
+        y, x = rng.integers(5, shape[0] - 5, 3), rng.integers(5, shape[1] - 5, 3)
+        for dy, dx in ((0, 0), (0, 1), (1, 1)):
+            pixels[y + dy, x + dx] += rng.integers(150, 6000, 3)
+            rays |= placed(truth, frame, (y + dy, x + dx))
+        if i == 7:
+            yy, xx = np.mgrid[: shape[0], : shape[1]]
+            across = (yy - 0.6 * xx - 20) / np.hypot(1, 0.6)
+            pixels += np.round(400 * np.exp(-4 * np.log(2) * (across / 3) ** 2)).astype(np.int64)
+            trail = placed(truth, frame, np.nonzero(abs(across) < 5))
+        for keyword in ("CHECKSUM", "DATASUM"):
+            header.remove(keyword, ignore_missing=True)
+        fits.writeto(path, np.clip(pixels, 0, 65535).astype(np.uint16), header, overwrite=True)
+    return folder, trail, rays
+
+
+def placed(truth, frame, pixels):
+    """Pixels (ys, xs) of a light, on the stack."""
+    ys, xs = pixels
+    x, y = np.rint(truth.between(frame.file, truth.lights[0].file)(np.column_stack([xs, ys]).astype(float))).T
+    mask = np.zeros(truth.night.shape, bool)
+    inside = (x >= 0) & (y >= 0) & (x < mask.shape[1]) & (y < mask.shape[0])
+    mask[y[inside].astype(int), x[inside].astype(int)] = True
+    return mask
+
+
+@pytest.mark.slow
+def test_a12_nothing_is_left_of_a_trail_and_of_cosmic_rays(nights):
+    folder, *struck = nights
+    left = {}
+    for method in ("mean", *CLIPPING):
+        settings = Settings(
+            stack={"method": method}, output={"pictures": False}, select={"everything": True},
+            registration={"reference": "light_L_60s_0001.fits"},
+        )  # fmt: skip
+        dirty, clean = (
+            process(folder / name, settings, output=folder / f"{name}-out", again=True).stacks[0].stacked
+            for name in ("struck", "clean")
+        )
+        sigma = np.sqrt(np.median(clean.variance))
+        seen = ~has(dirty.flags[0], Flag.NO_DATA)
+        left[method] = [float((dirty.mean - clean.mean)[0][mask & seen].mean() / sigma) for mask in struck]
+    assert min(left.pop("mean")) > 2
+    assert all(abs(each) < 0.3 for both in left.values() for each in both), left
+
+
+def test_a17_files_have_the_same_bytes_with_one_thread_and_with_many(nights, tmp_path):
+    digests = []
+    for threads, memory in ((1, 0), (3, 0), (2, 1)):
+        settings = Settings(threads=threads, memory=memory, output={"rejection_maps": True})
+        process(nights[0] / "struck", settings, output=tmp_path / "run", again=True)
+        files = sorted(
+            path for path in (tmp_path / "run").rglob("*") if path.suffix in (".fits", ".png", ".tif", ".csv")
+        )
+        assert len(files) >= 7
+        digests.append({path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files})
+    assert digests[0] == digests[1] == digests[2]
 
 
 def completeness(snr, trials=6):

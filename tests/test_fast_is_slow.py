@@ -38,7 +38,7 @@ from firstlight.simulate.settings import Camera, Night, Sky, Telescope
 
 NIGHT = Night(
     n_lights=7, n_bias=4, n_darks=4, n_flats=4, exposures=(60.0,), dither=5.0, trails=0.3, cosmic_rays=8.0,
-    camera=Camera(width=170, height=130, hot_fraction=3e-3), telescope=Telescope(dust=2),
+    camera=Camera(width=170, height=130, hot_fraction=3e-3, full_well=4000.0), telescope=Telescope(dust=2),
     sky=Sky(stars_per_mpx=6000.0, seeing_spread=0.12),
 )  # fmt: skip
 COLOUR = NIGHT.model_copy(update={"camera": NIGHT.camera.model_copy(update={"cfa": "GRBG"})})
@@ -323,3 +323,4 @@ def test_fast_is_slow(sessions, row):
         assert np.mean(~same) <= stray, name
     np.testing.assert_allclose(fast.rejected_fraction, fractions, atol=stray)
     assert expected["coverage"].max() > 1
+    assert has(expected["flags"].astype(np.uint16), Flag.SATURATED).any()

@@ -246,10 +246,10 @@ def test_two_filters_share_a_reference(tmp_path):
 def test_no_room_is_said_before_anything_is_written(night, tmp_path, monkeypatch):
     from collections import namedtuple
 
-    from firstlight.pipeline import products
+    from firstlight.pipeline import room
 
     usage = namedtuple("usage", "total used free")
-    monkeypatch.setattr(products.shutil, "disk_usage", lambda path: usage(10**9, 10**9, 10_000))
-    with pytest.raises(InputError, match="MB free; the products need about"):
+    monkeypatch.setattr(room.shutil, "disk_usage", lambda path: usage(10**9, 10**9, 10_000))
+    with pytest.raises(InputError, match="MB free; the run needs about"):
         process(night, QUICK, output=tmp_path / "full")
     assert not (tmp_path / "full").exists()

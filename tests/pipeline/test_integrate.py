@@ -223,3 +223,36 @@ def test_colours_of_a_mosaic_stay_where_they_are(executor):
     for plane in result.mean:
         y, x = ndimage.center_of_mass(np.clip(plane[52:69, 72:89] - 150, 0, None))
         assert (y + 52, x + 72) == pytest.approx((60, 80), abs=0.05)
+
+
+@pytest.mark.parametrize("workers", [2, 16])
+@pytest.mark.parametrize("colours", [None, Colours("RGGB", "bilinear")])
+@pytest.mark.parametrize("degrees", [0.0, 40.0])
+def test_a_thousand_large_frames_fit_the_budget(workers, colours, degrees):
+    size, budget, n = (6388, 9576), 8 * 2**30, 1000
+    frame = memory_frame("large", np.zeros((2, 2), np.uint16)).replace(shape=(1, *size))
+    parts = [contribution(frame, turned(degrees, 0, 0))] * n
+    large = engine(parts, "winsorized", shape=size, colours=colours)
+    tiles = large.tiles(workers, budget, large.forwards())
+    rim = 2 * large.combine.margin(n)
+    held = max((bottom - top + rim) * (right - left + rim) for top, bottom, left, right in tiles)
+    assert 4 * n * held * (large.channels + 1) * workers <= budget
+    assert sum((bottom - top) * (right - left) for top, bottom, left, right in tiles) == size[0] * size[1]
+
+
+def test_tiles_as_narrow_as_a_small_budget_wants_change_no_byte():
+    frames = [frame_through(move, i) for i, move in enumerate(MOVES[:4])]
+    parts = [contribution(f, m) for f, m in zip(frames, MOVES)]
+    whole = engine(parts, "winsorized")
+    with ThreadPoolExecutor(2) as pool:
+        one, other = whole.run(pool, 2, 10**9), whole.run(pool, 2, 20_000)
+    assert len({tile[2] for tile in whole.tiles(2, 20_000, whole.forwards())}) > 1
+    for name in ("mean", "variance", "flags", "coverage", "rejected_low", "rejected_high", "rejected_fraction"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
+
+
+def test_limits_by_rows_want_whole_rows():
+    frames = [frame_through(move, i) for i, move in enumerate(MOVES)]
+    rows = engine([contribution(f, m) for f, m in zip(frames, MOVES)], "averaged", shape=(90, 700))
+    for budget in (20_000, 10**9):
+        assert {tile[2:] for tile in rows.tiles(2, budget, rows.forwards())} == {(0, 700)}

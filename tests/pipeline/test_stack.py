@@ -3,6 +3,8 @@
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -177,6 +179,47 @@ def test_seeing_is_measured_from_the_same_stars(tmp_path):
     result = stack_files(files, tmp_path / "out.fits", StackSettings(registration=Register(
         method="none", reference="f1.fit")))  # fmt: skip
     np.testing.assert_allclose(result.engine.seeing, widths, rtol=0.06)
+
+
+def test_a_frame_without_noise_weighs_nothing(tmp_path):
+    """All zeros, or one value: a weight of one over its noise squared would leave nothing of the others."""
+    frames = noise_frames(6)
+    files = [plain(tmp_path / f"f{i}.fit", frame) for i, frame in enumerate(frames)]
+    files += [plain(tmp_path / "zero.fit", 0 * frames[0]), plain(tmp_path / "flat.fit", 0 * frames[0] + 500)]
+    result = stack_files(files, tmp_path / "out.fits")
+    assert {Path(path).name for path in result.set_aside} == {"zero.fit", "flat.fit"}
+    assert all("shows nothing" in reason for reason in result.set_aside.values())
+    assert result.image.data.std() == pytest.approx(10 / np.sqrt(6), rel=0.1)
+
+
+def test_coarse_numbers_have_noise_too(tmp_path):
+    """Of 8-bit frames most neighbours are equal: their median difference is 0."""
+    files = []
+    for i, sigma in enumerate((0.35, 0.35, 0.5)):
+        frame = np.round(np.random.default_rng(i).normal(20.3, sigma, (200, 200))).astype(np.uint8)
+        files.append(plain(tmp_path / f"f{i}.fit", frame))
+    parts = stack_files(files, tmp_path / "out.fits", AS_THEY_ARE).engine.parts
+    for part in parts:
+        actual = read(part.member.frame.path).data.std()
+        assert float(part.member.noise[0]) == pytest.approx(actual, rel=0.1)
+    assert 0.3 < parts[2].weight < parts[0].weight < 2
+
+
+def test_no_room_is_said_before_any_work(tmp_path, monkeypatch):
+    from firstlight.pipeline import room
+
+    files = [plain(tmp_path / f"f{i}.fit", frame) for i, frame in enumerate(noise_frames(3))]
+    monkeypatch.setattr(room.shutil, "disk_usage", lambda path: SimpleNamespace(free=50_000))
+    with pytest.raises(InputError, match=r"0 MB free; the stack and its scratch files need about 0 MB.*--output"):
+        stack_files(files, tmp_path / "out.fits")
+    assert not (tmp_path / "out.fits").exists()
+
+
+def test_infinite_pixels_are_missing(tmp_path):
+    frames = noise_frames(3)
+    frames[:, :, :30] = np.inf
+    result = stack_files([plain(tmp_path / f"f{i}.fit", f) for i, f in enumerate(frames)], tmp_path / "out.fits")
+    assert has(result.image.flags[0], Flag.NO_DATA).sum() == 60 * 30
 
 
 def test_the_zero_border_of_another_program_is_no_sky(tmp_path):

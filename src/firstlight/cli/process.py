@@ -82,9 +82,8 @@ def summary(result: Result) -> str:
     lights = sum(len(group.assignments) for group in result.plan.groups)
     used = sum(stack.n_frames for stack in result.stacks)
     if result.masters:
-        lines.append(
-            f"{len(result.masters)} masters: " + ", ".join(m.plan.name.removeprefix("master_") for m in result.masters)
-        )
+        masters = "1 master" if len(result.masters) == 1 else f"{len(result.masters)} masters"
+        lines.append(f"{masters}: " + ", ".join(m.plan.name.removeprefix("master_") for m in result.masters))
     if not result.plan.settings.output.stacks:
         good = sum(str(a.light.path) not in result.set_aside for g in result.plan.groups for a in g.assignments)
         lines.append(f"{good} of {lights} lights are registered and good; no stacks were asked for.")
@@ -113,9 +112,13 @@ def summary(result: Result) -> str:
 def _stack_lines(stack: GroupResult) -> list[str]:
     meta = stack.image.meta
     exposure = f", {meta.exposure:g} s in all" if meta.exposure is not None else ""
-    lines = [f"{stack.name}: {stack.n_frames} frames{exposure}, {stack.engine.combine.method}"]
-    gain = stack.single_noise / stack.noise if stack.noise else float("nan")
-    lines.append(f"  noise  {stack.noise:.3g} adu, single frame {stack.single_noise:.3g} adu: {gain:.2f} times lower")
+    frames = "1 frame" if stack.n_frames == 1 else f"{stack.n_frames} frames"
+    chosen = " (chosen by auto)" if stack.automatic else ""
+    lines = [f"{stack.name}: {frames}{exposure}, {stack.engine.combine.method}{chosen}"]
+    if stack.engine.combine.is_level:
+        gain = stack.single_noise / stack.noise if stack.noise else float("nan")
+        alone = f"single frame {stack.single_noise:.3g} adu: {gain:.2f} times lower"
+        lines.append(f"  noise  {stack.noise:.3g} adu, {alone}")
     if stack.quality.n_stars:
         lines.append(f"  FWHM   {stack.quality.fwhm:.2f} px, best single frame {stack.single.fwhm:.2f} px")
     lines.append(f"  stars  {stack.quality.n_stars}, best single frame {stack.single.n_stars}")

@@ -43,7 +43,9 @@ def summary(result: FilesResult) -> str:
     meta = result.image.meta
     exposure = f", {meta.exposure:g} s" if meta.exposure is not None else ""
     frames = f" ({meta.n_combined} frames)" if meta.n_combined != result.n_files else ""
-    lines = [f"{result.path}: {result.n_files} files{frames}{exposure}, {result.engine.combine.method}"]
+    files = "1 file" if result.n_files == 1 else f"{result.n_files} files"
+    chosen = " (chosen by auto)" if result.automatic else ""
+    lines = [f"{result.path}: {files}{frames}{exposure}, {result.engine.combine.method}{chosen}"]
     if result.set_aside:
         lines.append(f"Set aside ({len(result.set_aside)}):")
         lines += [

@@ -148,7 +148,7 @@ class FileEngine:
         """Tiles (top, bottom, left, right) that together fit the budget."""
         height, width = self.size
         upright = all(p.forward is None or turns_little(p.forward) for p in self.parts)
-        side = width if upright else min(SQUARE, width)
+        side = width if upright or self.combine.by_rows else min(SQUARE, width)
         # Samples, a bit for each verdict on them, and what the kernel keeps of two rows.
         per_row = 4 * side * len(self.parts) * self.channels * (3 if self.carries else 1) * 9 // 8
         planes = PER_PIXEL * self.channels * height * width

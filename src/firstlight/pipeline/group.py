@@ -29,11 +29,9 @@ from firstlight.pipeline.mosaic import Colours
 from firstlight.pipeline.plan import Group
 from firstlight.pipeline.progress import Clock
 from firstlight.pipeline.register import Placed, place, rank_references
+from firstlight.pipeline.rejected import rejection_notes
 from firstlight.pipeline.select import reasons_after_registration, reasons_against
 from firstlight.pipeline.settings import Settings
-
-MANY_REJECTED = 0.05
-"""A frame of which more than this share is rejected is worth a warning."""
 
 
 @dataclass(eq=False)
@@ -66,6 +64,8 @@ class GroupResult:
     files: list[Path] = field(default_factory=list)
     drizzle: dict[str, Any] | None = None
     """How it was drizzled, if it was."""
+    automatic: bool = False
+    """The method was chosen by the number of frames and what is known of them."""
 
     @property
     def name(self) -> str:
@@ -85,7 +85,8 @@ class GroupResult:
             "frames": self.n_frames,
             "set_aside": len(self.prepared.set_aside),
             "reference": self.prepared.reference.name,
-            "method": self.engine.combine.method,
+            "method": self.engine.combine.words,
+            "method_chosen_by": "auto" if self.automatic else "settings",
             "drizzle": self.drizzle,
             "total_exposure_s": self.image.meta.exposure,
             "fwhm_px": _number(self.quality.fwhm),
@@ -181,15 +182,18 @@ def stack_group(
         with clock.stage("drizzle", height * width, "px") as stage:
             stacked = drizzler.run(executor, workers, budget, stage.advance)
         notes += drizzler.notes(stacked)
-    for placed, fraction in zip(prepared.placed, stacked.rejected_fraction):
-        if fraction > MANY_REJECTED:
-            notes.append(f"{placed.light.name}: {100 * fraction:.0f} % of its pixels were rejected; look at it")
+    notes += rejection_notes([placed.light.name for placed in prepared.placed], stacked.rejected_fraction)
     reference = engine.contributions[_index_of_reference(prepared)]
     with clock.stage("measure stack"):
         meta, history = stack_meta(prepared, engine), _history(prepared, engine, settings)
         if drizzler:
             meta, history = drizzler.header(meta), (*history, drizzler.history())
-        image = Image(stacked.mean, stacked.flags, stacked.variance, PixelUnit.ADU, meta=meta, history=history)
+        image = Image(
+            stacked.mean, stacked.flags, stacked.variance,
+            # Signal over noise: 1 where there is nothing.
+            PixelUnit.NORMALISED if engine.combine.method == "chi2" else PixelUnit.ADU,
+            meta=meta, history=history,
+        )  # fmt: skip
         quality = _measure(image, settings)
         noise, single_noise = compare_noise(engine, reference, first)
         if drizzler:
@@ -197,7 +201,7 @@ def stack_group(
     best = max((p.light.quality for p in prepared.placed), key=lambda q: -q.fwhm if np.isfinite(q.fwhm) else -1e9)
     return GroupResult(
         prepared, engine, stacked, image, quality, best, noise, single_noise, [*prepared.notes, *notes],
-        drizzle=drizzler.summary(stacked) if drizzler else None,
+        drizzle=drizzler.summary(stacked) if drizzler else None, automatic=settings.stack.method == "auto",
     )  # fmt: skip
 
 
@@ -231,7 +235,7 @@ def plan_engine(prepared: Prepared, settings: Settings) -> tuple[Engine, list[st
         colours,
         weighs_by_light(placed, settings.normalize),
     )
-    return engine, notes
+    return engine, notes + engine.combine.warnings(len(contributions))
 
 
 def stack_meta(prepared: Prepared, engine: Engine) -> Meta:

@@ -41,7 +41,7 @@ SQUARE = 512
 MOST_ROWS = 128
 """Of a tile where frames are not turned. Rows around it, which a small rotation asks for, are calibrated for it too."""
 TILES_EACH = 8
-FEWEST_ROWS = 8
+FEWEST_ROWS, NARROWEST = 8, 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,12 +161,20 @@ class Engine:
     def tiles(self, workers: int, budget: int, forwards: Sequence[Transform]) -> list[tuple[int, int, int, int]]:
         """Tiles (top, bottom, left, right) that together fit the budget."""
         height, width = self.size
-        side = width if all(turns_little(forward) for forward in forwards) else min(SQUARE, width)
+        rim = 2 * self.combine.margin(len(self.contributions))
+        upright = all(turns_little(forward) for forward in forwards)
+        side = width if upright or self.combine.by_rows else min(SQUARE, width)
         # A tile holds the cube, a second copy of one channel for the kernel, and one frame's source rows.
-        per_row = 4 * side * len(self.contributions) * (self.channels + 1)
+        room = 0.7 * budget / workers / (4 * len(self.contributions) * (self.channels + 1))
         # Each worker has a few tiles, so that none of them waits long for the last.
-        most = min(MOST_ROWS, -(-height // (TILES_EACH * workers))) if side == width else SQUARE
-        rows = int(max(FEWEST_ROWS, min(most, 0.7 * budget / workers / per_row)))
+        most = min(MOST_ROWS, -(-height // (TILES_EACH * workers))) if upright else SQUARE
+        rows = int(max(1, min(max(most, FEWEST_ROWS), room / (side + rim) - rim)))
+        if rows < FEWEST_ROWS and self.combine.by_rows:
+            rows = FEWEST_ROWS
+        elif rows < FEWEST_ROWS:
+            # So many frames that not even a few rows of all fit: rows are read more than once.
+            rows = FEWEST_ROWS
+            side = int(min(side, max(NARROWEST, room / (rows + rim) - rim)))
         return [
             (top, min(top + rows, height), left, min(left + side, width))
             for top in range(0, height, rows)

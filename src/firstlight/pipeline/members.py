@@ -18,7 +18,7 @@ from firstlight.library.raw import adu_rows
 from firstlight.model.flags import EXCLUDED, Flag
 from firstlight.model.meta import Kind
 from firstlight.pipeline.executors import ordered
-from firstlight.pipeline.measure import channel_statistics
+from firstlight.pipeline.measure import channel_statistics, refuse_blank
 
 LOST = EXCLUDED | Flag.HOT | Flag.COLD | Flag.COSMIC_RAY | Flag.TRAIL | Flag.LOW_FLAT
 """A sample with any of these flags means nothing."""
@@ -115,6 +115,7 @@ def sampled(frame: Frame, beside: Beside) -> Member:
         data[(flags & np.uint16(LOST)) != 0] = np.nan
     if not np.isfinite(data).any(axis=(1, 2)).all():
         raise FrameError(f"{frame.name}: no pixel of a channel holds a number; it shows nothing")
+    refuse_blank(frame.name, data)
     level, noise = channel_statistics(data, None, apart=APART)
     has_border = (
         flags is None

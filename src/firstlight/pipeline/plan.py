@@ -21,6 +21,7 @@ from firstlight.pipeline.at_hand import masters_at_hand, needed_masters
 from firstlight.pipeline.grouping import cut
 from firstlight.pipeline.progress import Progress
 from firstlight.pipeline.register import is_named
+from firstlight.pipeline.room import MAPS_PER_PIXEL, PER_PIXEL, PICTURES_PER_PIXEL, n_pixels, scratch_bytes
 from firstlight.pipeline.settings import Mix, Settings
 from firstlight.pipeline.weigh import check_weighing
 
@@ -69,12 +70,20 @@ class Plan:
         """What the products will take on disk."""
         total = 0
         for master in needed_masters(self):
-            total += 0 if master.shared else 10 * _pixels(master.like)
+            total += 0 if master.shared else 10 * n_pixels(master.like)
         for group in self.groups:
             channels = 3 if group.like.meta.cfa else 1
             enlarged = max(self.settings.drizzle.scale, 1.0) ** 2
-            total += int((12 + 9) * channels * _pixels(group.like) * enlarged) * n_stacks(group, self.settings)
+            output = self.settings.output
+            each = PER_PIXEL + PICTURES_PER_PIXEL * output.pictures + MAPS_PER_PIXEL * output.rejection_maps
+            total += int(each * channels * n_pixels(group.like) * enlarged) * n_stacks(group, self.settings)
         return total
+
+    @property
+    def scratch_bytes(self) -> int:
+        """What decoded copies of compressed frames take until the run ends: all lights, and the frames of a master."""
+        lights = scratch_bytes(a.light for group in self.groups for a in group.assignments)
+        return lights + max((scratch_bytes(master.frames) for master in needed_masters(self)), default=0)
 
 
 def n_stacks(group: Group, settings: Settings) -> int:
@@ -83,10 +92,6 @@ def n_stacks(group: Group, settings: Settings) -> int:
         return 0
     starts = sorted(a.light.meta.start for a in group.assignments if a.light.meta.start is not None)
     return len(cut(starts, settings.group)) if settings.group.wanted else 1
-
-
-def _pixels(frame: Frame) -> int:
-    return frame.shape[0] * frame.shape[1] * frame.shape[2]
 
 
 def plan(

@@ -25,6 +25,7 @@ from firstlight.pipeline.plan import Group, Plan, plan
 from firstlight.pipeline.progress import Clock, Progress
 from firstlight.pipeline.record import Record, previous_record
 from firstlight.pipeline.register import is_named
+from firstlight.pipeline.room import check_room
 from firstlight.pipeline.settings import Settings
 
 
@@ -88,7 +89,8 @@ def process(
         record = Record.of(todo)
         if earlier and not again and earlier.is_complete_for(record, target):
             return Result(todo, target, unchanged=True, record=earlier.content)
-    products.check_room(todo)
+    needed = todo.disk_bytes + todo.scratch_bytes
+    check_room(target, needed, "the run needs", "choose another folder with --output")
     target.mkdir(parents=True, exist_ok=True)
     workers = thread_count(settings.threads)
     budget = memory_budget(settings.memory)

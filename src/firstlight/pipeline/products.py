@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import shutil
 from collections.abc import Sequence
 from concurrent.futures import Executor, Future
 from pathlib import Path
@@ -13,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from firstlight.errors import InputError
 from firstlight.io.atomic import atomic_path
 from firstlight.io.pictures import write_picture
 from firstlight.io.write import write
@@ -30,19 +28,6 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def check_room(plan: Plan) -> None:
-    """Refuse, before anything is written, a run whose products would not fit on the disk."""
-    folder = plan.output
-    while not folder.exists():
-        folder = folder.parent
-    free = shutil.disk_usage(folder).free
-    if free < plan.disk_bytes:
-        raise InputError(
-            f"{plan.output}: {free / 1e6:.0f} MB free; the products need about {plan.disk_bytes / 1e6:.0f} MB; "
-            f"make room, or choose another folder with --output"
-        )
-
-
 def write_stack(result: GroupResult, plan: Plan, shelf: MasterShelf, executor: Executor) -> None:
     """The FITS file of a stack and its pictures, side by side; their paths are added to ``result.files``."""
     path = plan.output / "stacks" / f"{result.name}.fits"
@@ -51,7 +36,7 @@ def write_stack(result: GroupResult, plan: Plan, shelf: MasterShelf, executor: E
     rejection = (stacked.rejected_low, stacked.rejected_high) if plan.settings.output.rejection_maps else None
     provenance = {
         **result.summary(), "inputs": _inputs(result), "masters": _masters(result, shelf),
-        "settings": plan.settings.model_dump(),
+        "settings": plan.settings.model_dump(exclude={"threads", "memory"}),
     }  # fmt: skip
     writing: list[Future[Any]] = [
         executor.submit(

@@ -13,7 +13,7 @@ from pydantic import Field
 
 import firstlight
 from firstlight.errors import FrameError, InputError
-from firstlight.io.read import find_files
+from firstlight.io.read import find_files, open_frame
 from firstlight.io.scratch import Scratch
 from firstlight.io.write import write
 from firstlight.library.plans import Assignment
@@ -34,10 +34,11 @@ from firstlight.pipeline.measure import Light, measure_light
 from firstlight.pipeline.members import FLATS, PATTERNS, Member, check_alike, choose_reference, open_members
 from firstlight.pipeline.progress import Clock, Progress
 from firstlight.pipeline.register import Placed, place, rank_references
+from firstlight.pipeline.rejected import rejection_notes
+from firstlight.pipeline.room import MAPS_PER_PIXEL, PER_PIXEL, check_room, n_pixels, scratch_bytes
 from firstlight.pipeline.scale import compare_stars, defects_of
 from firstlight.pipeline.settings import Normalize, Register
 
-MANY_REJECTED = 0.05
 MASTERS = {Kind.BIAS: Kind.MASTER_BIAS, Kind.DARK: Kind.MASTER_DARK, Kind.FLAT: Kind.MASTER_FLAT,
            Kind.DARK_FLAT: Kind.MASTER_DARK}  # fmt: skip
 
@@ -71,6 +72,8 @@ class FilesResult:
     set_aside: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     timings: dict[str, dict[str, float]] = field(default_factory=dict)
+    automatic: bool = False
+    """The method was chosen by the number of files and what is known of them."""
 
     @property
     def n_files(self) -> int:
@@ -123,6 +126,7 @@ def stack_files(
     if output.suffix.lower() not in (".fits", ".fit", ".fts"):
         raise InputError(f"{output}: the stack is written as FITS; give a name that ends in .fits")
     workers, budget = thread_count(settings.threads), memory_budget(settings.memory)
+    _check_room(paths, output, settings)
     with thread_pool(settings.threads) as executor, Scratch(output.parent) as scratch:
         run = _Run(settings, clock, executor, workers, budget)
         with clock.stage("open", len(paths), "files") as stage:
@@ -131,6 +135,19 @@ def stack_files(
             raise InputError(f"none of {len(paths)} files can be used; the first: {next(iter(run.set_aside.values()))}")
         check_alike(members, settings.mix)
         return run.finish(members, output)
+
+
+def _check_room(paths: Sequence[Path], output: Path, settings: StackSettings) -> None:
+    """The first file that can be read speaks for all: they have one size."""
+    for path in paths:
+        try:
+            frame = open_frame(path)
+        except (FrameError, InputError):
+            continue
+        maps = MAPS_PER_PIXEL * settings.rejection_maps
+        needed = (PER_PIXEL + maps) * n_pixels(frame) + len(paths) * scratch_bytes([frame])
+        check_room(output.parent, needed, "the stack and its scratch files need", "write it elsewhere with --output")
+        return
 
 
 @dataclass(eq=False)
@@ -148,16 +165,17 @@ class _Run:
         height, width = engine.size
         with self.clock.stage("combine", height * width, "px") as stage:
             stacked = engine.run(self.executor, self.workers, self.budget, stage.advance)
-        for part, fraction in zip(engine.parts, stacked.rejected_fraction):
-            if fraction > MANY_REJECTED:
-                self.notes.append(f"{part.member.name}: {100 * fraction:.0f} % of its pixels were rejected; look at it")
+        self.notes += rejection_notes([part.member.name for part in engine.parts], stacked.rejected_fraction)
         with self.clock.stage("write"):
             image = Image(
                 stacked.mean, stacked.flags, stacked.variance, reference.frame.unit,
                 plate=reference.frame.plate, meta=self._meta(engine, reference),
                 history=(*_common_history(engine), self._step(engine)),
             )  # fmt: skip
-            result = FilesResult(output, image, engine, stacked, self.set_aside, self.notes, self.clock.timings)
+            result = FilesResult(
+                output, image, engine, stacked, self.set_aside, self.notes, self.clock.timings,
+                self.settings.stack.method == "auto",
+            )  # fmt: skip
             maps = (stacked.rejected_low, stacked.rejected_high) if self.settings.rejection_maps else None
             write(output, image, coverage=stacked.coverage, rejection=maps, provenance=self._provenance(result))
         return result
@@ -212,6 +230,7 @@ class _Run:
         if rule.method == "median" and self.settings.stack.method == "auto" and all(m.covered > 1 for m in members):
             # Stacks have lost their outliers already: the median of a few would only add noise.
             rule = rule.model_copy(update={"method": "mean"})
+        self.notes += rule.warnings(len(parts))
         if seeing is not None and rule.guards(len(parts)):
             engine = replace(engine, seeing=seeing.astype(np.float32))
         return replace(engine, combine=rule), members[reference]
@@ -325,6 +344,8 @@ class _Run:
                 }
                 for part, fraction in zip(result.engine.parts, result.stacked.rejected_fraction)
             ],
+            "method": result.engine.combine.words,
+            "method_chosen_by": "auto" if result.automatic else "settings",
             "set_aside": self.set_aside,
             "notes": self.notes,
         }

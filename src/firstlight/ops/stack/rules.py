@@ -103,6 +103,30 @@ class Combine(Params):
         """Whether the method has limits that samples can be beyond."""
         return self.method in ("auto", "esd") or RULES[self.method].low > 0
 
+    def warnings(self, n: int) -> list[str]:
+        """What is worth a word about this choice for ``n`` frames.
+
+        >>> Combine(method="sigma").resolved(6).warnings(6)
+        ['sigma can reject nothing of 6 frames: a lone outlier stands 2.4 sigma out of so few; take auto']
+        >>> Combine(method="sigma").resolved(10).warnings(10)
+        []
+        """
+        # Of n - 1 equal samples and one apart, the median is that far off it in standard deviations.
+        if self.method != "sigma" or n <= reject.FEWEST or n**0.5 > min(self.low, self.high):
+            return []
+        stands = f"a lone outlier stands {n**0.5:.1f} sigma out of so few"
+        return [f"sigma can reject nothing of {n} frames: {stands}; take auto"]
+
+    @property
+    def is_level(self) -> bool:
+        """Whether the result has the level, and so the noise, that a frame can be compared with."""
+        return self.method not in ("sum", "min", "max", "chi2")
+
+    @property
+    def by_rows(self) -> bool:
+        """Whether the limits of a pixel come from the whole of its row."""
+        return self.method == "averaged"
+
     def grows(self, n: int) -> bool:
         """Whether what is rejected of ``n`` frames is grown."""
         return self.rejects and self.grow > 0 and n > reject.FEWEST and self.method not in ("adaptive", "minmax")
