@@ -23,6 +23,7 @@ import numpy as np
 import sep
 from scipy import ndimage
 
+import drizzling
 import measure
 from firstlight.kernels.calibrate import calibrate_uint16
 from firstlight.kernels.surroundings import separable_median
@@ -129,6 +130,8 @@ def jobs(plane: np.ndarray) -> Iterator[Job]:
     yield from resampling(plane)
     yield from combination(rng)
     yield surroundings(plane)
+    corner = plane[:2048, :2048].copy()
+    yield from (Job(name, corner.size, ways, mostly_close) for name, ways in drizzling.jobs(corner))
     if (job := detection(plane)) is not None:
         yield job
 

@@ -120,7 +120,9 @@ def _stack_lines(stack: GroupResult) -> list[str]:
         alone = f"single frame {stack.single_noise:.3g} adu: {gain:.2f} times lower"
         lines.append(f"  noise  {stack.noise:.3g} adu, {alone}")
     if stack.quality.n_stars:
-        lines.append(f"  FWHM   {stack.quality.fwhm:.2f} px, best single frame {stack.single.fwhm:.2f} px")
+        fwhm = stack.quality.fwhm
+        drizzled = f" ({fwhm:.2f} px of the drizzled stack)" if stack.scale != 1 else ""
+        lines.append(f"  FWHM   {fwhm / stack.scale:.2f} px{drizzled}, best single frame {stack.single.fwhm:.2f} px")
     lines.append(f"  stars  {stack.quality.n_stars}, best single frame {stack.single.n_stars}")
     lines += [f"  note   {note}" for note in stack.notes]
     lines += [f"  {path.parent.name}/{path.name}" for path in stack.files]

@@ -1,15 +1,16 @@
-"""Drop pixels onto a finer grid (Fruchter & Hook 2002), and find those that no other frame confirms.
+"""Drop pixels onto a finer grid (Fruchter & Hook 2002).
 
 A pixel of a frame is shrunk by *pixfrac* about its centre and carried through the frame's map. What part of this drop
 lies on each pixel of the grid is its share there. Three shapes of drop:
 
-- square: the mapped quadrilateral itself. A projective map takes lines to lines, so its shares are exact areas.
-- turbo: an upright square of the same mean size about the mapped centre.
+- square: the quadrilateral between the mapped corners; its shares are exact areas.
+- turbo: an upright square of the same area about the mapped centre.
 - point: the whole drop on the pixel that holds the mapped centre.
 
-The shares of one drop sum to 1, so a frame of larger pixels counts the less on each of the smaller ones it covers.
-Sums run in the order of the frame's pixels, and a share knows nothing of the tile it falls into: the result does not
-depend on how the grid is cut into tiles.
+An affine map is given as its matrix, any other as a mesh: grid positions at every `CELL`-th frame position, and linear
+in between (`firstlight.kernels.warp_any` says how right that is). The shares of one drop sum to 1, so a frame of larger
+pixels counts the less on each of the smaller ones it covers. Sums run in the order of the frame's pixels, and a share
+knows nothing of the tile it falls into: the result does not depend on how the grid is cut into tiles.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import numpy as np
 
 from firstlight.kernels.jit import kernel
 
+CELL = 16
+"""px of the frame between nodes of a mesh; cells begin at its multiples."""
 SQUARE, TURBO, POINT = range(3)
 """Shapes of drop; `firstlight.ops.stack.drizzle` names them in words."""
 
@@ -27,18 +30,27 @@ SATURATED_BIT = 4
 
 LEAST_SHARE = 1e-6
 """A smaller share of a drop is rounding, or so little light that its pixel would show nothing but noise."""
-GROW = 0.6
-"""A neighbour of an outlier is one itself at this share of the limit: trails and cosmic rays have soft edges."""
-CALM = 4.0
-"""Differences of the clean stack within so many sigma of its own noise say nothing of its steepness."""
 
 
 @kernel
-def _map(matrix, x, y):
-    w = matrix[2, 0] * x + matrix[2, 1] * y + matrix[2, 2]
+def place(matrix, mesh, node_row, node_column, x, y):
+    """Grid position of a frame position; ``mesh`` begins at that node, and has none where the matrix says it all."""
+    if mesh.shape[0] == 0:
+        return (
+            matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2],
+            matrix[1, 0] * x + matrix[1, 1] * y + matrix[1, 2],
+        )
+    row = int(np.floor(y / CELL))
+    column = int(np.floor(x / CELL))
+    v = (y - row * CELL) / CELL
+    u = (x - column * CELL) / CELL
+    j = row - node_row
+    i = column - node_column
     return (
-        (matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2]) / w,
-        (matrix[1, 0] * x + matrix[1, 1] * y + matrix[1, 2]) / w,
+        (1 - v) * ((1 - u) * mesh[j, i, 0] + u * mesh[j, i + 1, 0])
+        + v * ((1 - u) * mesh[j + 1, i, 0] + u * mesh[j + 1, i + 1, 0]),
+        (1 - v) * ((1 - u) * mesh[j, i, 1] + u * mesh[j, i + 1, 1])
+        + v * ((1 - u) * mesh[j + 1, i, 1] + u * mesh[j + 1, i + 1, 1]),
     )
 
 
@@ -112,15 +124,18 @@ def _receive(totals, counts, channel, y, x, share, value, variance, state, bits,
 
 @kernel
 def drop_pixels(
-    values, variances, states, pattern, first_row, first_column, matrix, shape, pixfrac, weight, bits, frame,
+    values, variances, states, pattern, first_row, first_column, matrix, mesh, shape, pixfrac, weight, sky, bits, frame,
     cells, top, left, totals, counts, tally,
 ):  # fmt: skip
     """Drop the pixels of a part of one frame onto a tile of the grid.
 
     ``values``, ``variances`` (float32) and ``states`` (uint8) are (rows, x), the part of the frame that begins at
     (first_row, first_column); ``pattern`` (2, 2) says which channel the pixels of each place of the CFA cell belong to.
-    ``matrix`` (3, 3) maps frame positions to grid positions; ``frame`` is the number of the frame, from 1 on; ``bits``
-    the flags of a saturated pixel. ``cells`` is scratch, zero, with 2 more rows and columns than a drop can cover.
+    ``matrix`` (3, 3) maps frame positions to grid positions; ``mesh`` (nodes, nodes, 2) does so in its place, from the
+    node of (first_row - 1, first_column - 1) to that beyond the last pixel; with no nodes it is not asked. ``weight``
+    falls where a pixel's variance is above that of the ``sky`` (channels,), if that is not 0. ``frame`` is the number
+    of the frame, from 1 on; ``bits`` the flags of a saturated pixel. ``cells`` is scratch, zero, with 2 more rows and
+    columns than a drop can cover.
 
     The tile begins at (top, left). ``totals`` (channels, rows, x, 3), float64, gains share * weight * value, share *
     weight, (share * weight)^2 * variance. ``counts`` (channels, rows, x, 5), uint16: last frame seen, frames, flags,
@@ -131,14 +146,15 @@ def drop_pixels(
     right = left + width
     bottom = top + height
     half = 0.5 * pixfrac
-    affine = matrix[2, 0] == 0.0 and matrix[2, 1] == 0.0 and matrix[2, 2] == 1.0
+    affine = mesh.shape[0] == 0
     upright = affine and matrix[0, 1] == 0.0 and matrix[1, 0] == 0.0
+    node_row = (first_row - 1) // CELL
+    node_column = (first_column - 1) // CELL
     a = matrix[0, 0]
     b = matrix[0, 1]
     d = matrix[1, 0]
     e = matrix[1, 1]
-    determinant = _determinant(matrix)
-    half_x = half_y = half * np.sqrt(abs(determinant))
+    half_x = half_y = half * np.sqrt(abs(a * e - b * d))
     if upright and shape == SQUARE:
         half_x = half * abs(a)
         half_y = half * abs(e)
@@ -161,7 +177,7 @@ def drop_pixels(
                 if cx + reach_x < left or cy + reach_y < top or cx - reach_x > right or cy - reach_y > bottom:
                     continue
             else:
-                cx, cy = _map(matrix, x, y)
+                cx, cy = place(matrix, mesh, node_row, node_column, x, y)
                 cx += 0.5
                 cy += 0.5
             state = code & 3
@@ -169,6 +185,7 @@ def drop_pixels(
             channel = pattern[y % 2, x % 2]
             value = values[row, column]
             variance = variances[row, column]
+            heavy = weight * (sky[channel] / variance) if sky[channel] > 0.0 else weight
             i = int(np.floor(cx))
             j = int(np.floor(cy))
             if left <= i < right and top <= j < bottom:
@@ -176,15 +193,21 @@ def drop_pixels(
                 tally[1] += state != USED
                 if shape == POINT:
                     _receive(
-                        totals, counts, channel, j - top, i - left, 1.0, value, variance, state, flags, weight, frame
+                        totals, counts, channel, j - top, i - left, 1.0, value, variance, state, flags, heavy, frame
                     )
             if shape == POINT:
                 continue
+            if not affine:
+                for k in range(4):
+                    side_x = half if k == 1 or k == 2 else -half
+                    side_y = half if k >= 2 else -half
+                    px[k], py[k] = place(matrix, mesh, node_row, node_column, x + side_x, y + side_y)
+                    px[k] += 0.5
+                    py[k] += 0.5
+                if shape == TURBO:
+                    double = (px[3] - px[1]) * (py[2] - py[0]) - (px[2] - px[0]) * (py[3] - py[1])
+                    half_x = half_y = 0.5 * np.sqrt(abs(0.5 * double))
             if shape == TURBO or upright:
-                if not affine:
-                    w = matrix[2, 0] * x + matrix[2, 1] * y + matrix[2, 2]
-                    # Determinant of the Jacobian of a projective map: det(matrix) / w^3.
-                    half_x = half_y = half * np.sqrt(abs(determinant / w**3))
                 x_low = cx - half_x
                 x_high = cx + half_x
                 y_low = cy - half_y
@@ -197,7 +220,7 @@ def drop_pixels(
                         if share > LEAST_SHARE:
                             _receive(
                                 totals, counts, channel, j - top, i - left,
-                                share, value, variance, state, flags, weight, frame,
+                                share, value, variance, state, flags, heavy, frame,
                             )  # fmt: skip
                 continue
             if affine:
@@ -209,14 +232,6 @@ def drop_pixels(
                 py[2] = cy + half * (d + e)
                 px[3] = cx - half * (a - b)
                 py[3] = cy - half * (d - e)
-            else:
-                px[0], py[0] = _map(matrix, x - half, y - half)
-                px[1], py[1] = _map(matrix, x + half, y - half)
-                px[2], py[2] = _map(matrix, x + half, y + half)
-                px[3], py[3] = _map(matrix, x - half, y + half)
-                for k in range(4):
-                    px[k] += 0.5
-                    py[k] += 0.5
             x_low = min(min(px[0], px[1]), min(px[2], px[3]))
             x_high = max(max(px[0], px[1]), max(px[2], px[3]))
             y_low = min(min(py[0], py[1]), min(py[2], py[3]))
@@ -230,7 +245,7 @@ def drop_pixels(
             if n_x == 1 and n_y == 1:
                 if left <= i0 < right and top <= j0 < bottom:
                     _receive(
-                        totals, counts, channel, j0 - top, i0 - left, 1.0, value, variance, state, flags, weight, frame
+                        totals, counts, channel, j0 - top, i0 - left, 1.0, value, variance, state, flags, heavy, frame
                     )
                 continue
             for k in range(4):
@@ -253,115 +268,7 @@ def drop_pixels(
                     if inside and share > LEAST_SHARE and left <= i + i0 < right:
                         _receive(
                             totals, counts, channel, j + j0 - top, i + i0 - left,
-                            share, value, variance, state, flags, weight, frame,
+                            share, value, variance, state, flags, heavy, frame,
                         )  # fmt: skip
                 cells[j, n_x] = 0.0
                 cells[j, n_x + 1] = 0.0
-
-
-@kernel
-def _determinant(m):
-    return (
-        m[0, 0] * (m[1, 1] * m[2, 2] - m[1, 2] * m[2, 1])
-        - m[0, 1] * (m[1, 0] * m[2, 2] - m[1, 2] * m[2, 0])
-        + m[0, 2] * (m[1, 0] * m[2, 1] - m[1, 1] * m[2, 0])
-    )
-
-
-@kernel
-def _lattice(nodes, spacing, x, y):
-    """Bilinear between nodes ``spacing`` px apart, of which the first lies at 0; beyond the last as at the edge."""
-    rows, columns = nodes.shape
-    u = min(max(x / spacing, 0.0), columns - 1.0)
-    v = min(max(y / spacing, 0.0), rows - 1.0)
-    i = min(int(u), columns - 2)
-    j = min(int(v), rows - 2)
-    u -= i
-    v -= j
-    upper = (1 - u) * nodes[j, i] + u * nodes[j, i + 1]
-    lower = (1 - u) * nodes[j + 1, i] + u * nodes[j + 1, i + 1]
-    return (1 - v) * upper + v * lower
-
-
-@kernel
-def measure_excess(
-    values, first_row, pattern, surface, spacing, gain, zero, noise, photons, level,
-    clean, spread, matrix, soft, around, variances, excess,
-):  # fmt: skip
-    """Normalise pixels, predict their variance, and tell how far they are from what the other frames saw.
-
-    ``values`` (rows, x) float32, from row ``first_row`` of the frame, become ``(value + surface) * gain + zero``.
-    ``surface`` (channels, nodes down, nodes across) has no nodes where nothing is added. ``clean`` and ``spread``
-    (channels, y, x) are a stack of all frames and its variance, NaN where it proves nothing; ``matrix`` maps frame
-    positions to its positions, on which the surface is given too. ``variances`` receives the background's ``noise`` and
-    the photons of what ``clean`` holds above ``level``. ``excess`` is the difference in sigma; from its size is taken
-    ``soft`` times the range of the clean stack within ``around`` px (what sub-pixel shifts, seeing and debayering
-    explain). All tables of frame facts have one entry per channel. Pixels beyond the clean stack have excess 0.
-    """
-    _, height, width = clean.shape
-    for row in range(values.shape[0]):
-        y = row + first_row
-        for x in range(values.shape[1]):
-            c = pattern[y % 2, x % 2]
-            px, py = _map(matrix, x, y)
-            added = 0.0
-            if surface.shape[1] > 1 and surface.shape[2] > 1:
-                added = _lattice(surface[c], spacing, px, py)
-            value = (values[row, x] + added) * gain[c] + zero[c]
-            values[row, x] = value
-            variances[row, x] = noise[c]
-            excess[row, x] = 0.0
-            if not (px >= 0 and py >= 0 and px <= width - 1 and py <= height - 1):
-                continue
-            i = min(int(px), width - 2)
-            j = min(int(py), height - 2)
-            u = px - i
-            v = py - j
-            plane = clean[c]
-            expected = (1 - v) * ((1 - u) * plane[j, i] + u * plane[j, i + 1]) + v * (
-                (1 - u) * plane[j + 1, i] + u * plane[j + 1, i + 1]
-            )
-            if not abs(expected) < np.inf:
-                continue
-            variance = noise[c] + photons[c] * max(expected - level[c], 0.0)
-            variances[row, x] = variance
-            known = spread[c, int(py + 0.5), int(px + 0.5)]
-            sigma = np.sqrt(variance + known)
-            difference = value - expected
-            size = abs(difference)
-            # Most pixels are near enough without the steepness.
-            if size > sigma:
-                low = np.inf
-                high = -np.inf
-                ci = int(px + 0.5)
-                cj = int(py + 0.5)
-                for jj in range(max(cj - around, 0), min(cj + around + 1, height)):
-                    for ii in range(max(ci - around, 0), min(ci + around + 1, width)):
-                        near = plane[jj, ii]
-                        low = min(low, near) if near == near else low
-                        high = max(high, near) if near == near else high
-                size = max(size - soft * max(high - low - CALM * np.sqrt(known), 0.0), 0.0)
-            excess[row, x] = size / sigma if difference > 0 else -size / sigma
-
-
-@kernel
-def reject(excess, limit, states):
-    """Set ``states`` of pixels whose excess passes the limit, and of their neighbours at `GROW` of it.
-
-    Pixels that are ``MISSING`` stay so, and tell their neighbours nothing.
-    """
-    rows, width = excess.shape
-    soft = GROW * limit
-    for y in range(rows):
-        for x in range(width):
-            size = abs(excess[y, x])
-            if not size > soft or states[y, x] == MISSING:
-                continue
-            hit = size > limit
-            if not hit:
-                for j in range(max(y - 1, 0), min(y + 2, rows)):
-                    for i in range(max(x - 1, 0), min(x + 2, width)):
-                        other = excess[j, i]
-                        hit |= abs(other) > limit and (other > 0) == (excess[y, x] > 0) and states[j, i] != MISSING
-            if hit:
-                states[y, x] = TOO_HIGH if excess[y, x] > 0 else TOO_LOW

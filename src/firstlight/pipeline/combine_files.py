@@ -27,6 +27,7 @@ from firstlight.ops.align.resample import (
 from firstlight.ops.stack.combine import BIG_ENDIAN, Combine, Combined, FrameTerms, combine_cube
 from firstlight.ops.stack.factors import median_factors
 from firstlight.pipeline.calibration import Calibration
+from firstlight.pipeline.integrate import Stacked
 from firstlight.pipeline.members import LOST, SECOND_CHOICE, Member, variance_rows
 
 CUBE = 96 * 2**20
@@ -57,21 +58,6 @@ class Part:
     """Its positions to those of the result; None: they are the same."""
     calibration: Calibration | None = None
     """Of a file that is resampled: knows its bad pixels."""
-
-
-@dataclass(frozen=True, eq=False)
-class FileStack:
-    """Planes of a combination, all (channels, y, x)."""
-
-    mean: np.ndarray
-    variance: np.ndarray
-    flags: np.ndarray
-    coverage: np.ndarray
-    """uint16, or uint32 where more than 65535 frames are behind it: raw frames in each pixel."""
-    rejected_low: np.ndarray
-    rejected_high: np.ndarray
-    rejected_fraction: np.ndarray
-    """float64 (files,)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,11 +106,11 @@ class FileEngine:
 
     def run(
         self, executor: Executor, workers: int, budget: int, done: Callable[[int], None] = lambda n: None
-    ) -> FileStack:
+    ) -> Stacked:
         """Make the stack; ``budget`` is in bytes for all workers, ``done`` is told the finished pixels."""
         shape = (self.channels, *self.size)
         frames = sum(p.member.covered for p in self.parts)
-        result = FileStack(
+        result = Stacked(
             np.empty(shape, np.float32),
             np.empty(shape, np.float32),
             np.zeros(shape, np.uint16),
@@ -189,7 +175,7 @@ class FileEngine:
             flat = np.empty(size, np.float32)
         return flat[:size].reshape(shape)
 
-    def _tile(self, tile: tuple[int, int, int, int], terms: list[FrameTerms], result: FileStack) -> np.ndarray:
+    def _tile(self, tile: tuple[int, int, int, int], terms: list[FrameTerms], result: Stacked) -> np.ndarray:
         top, bottom, left, right = tile
         height, width = self.size
         # Where stars are guarded, the pixels around a tile tell how steep the image is.

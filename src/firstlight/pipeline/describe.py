@@ -43,6 +43,8 @@ def describe_plan(plan: Plan) -> str:
         lines += [f"  {note}" for note in plan.notes]
     if not plan.groups:
         lines.append("No lights: the masters will be made, and nothing stacked.")
+    if plan.memory_bytes:
+        lines.append(f"Memory: about {plan.memory_bytes / 1e6:.0f} MB for the drizzled stack")
     lines.append(f"Products: about {plan.disk_bytes / 1e6:.0f} MB in {plan.output}")
     return "\n".join(lines)
 

@@ -12,6 +12,8 @@ from typing import TypeVar
 
 import psutil
 
+from firstlight.errors import InputError
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -40,6 +42,23 @@ def memory_budget(megabytes: int = 0) -> int:
     if megabytes > 0:
         return megabytes * 1024**2
     return int(FREE_FRACTION * psutil.virtual_memory().available)
+
+
+def check_memory(needed: int, megabytes: int = 0) -> None:
+    """Refuse, before the work, a drizzled stack whose planes alone (bytes) the memory would not hold.
+
+    Raises
+    ------
+    InputError
+        With what there is, and what to do.
+    """
+    most = megabytes * 1024**2 or psutil.virtual_memory().available
+    if needed > most:
+        given = f"--memory {megabytes}" if megabytes else f"{most / 1e6:.0f} MB of memory free"
+        cure = " or raise --memory" if megabytes else ""
+        raise InputError(
+            f"drizzle: {given}; the planes of the stack take about {needed / 1e6:.0f} MB; lower --drizzle-scale{cure}"
+        )
 
 
 def ordered(executor: Executor, work: Callable[[T], R], items: Iterable[T], ahead: int) -> Iterator[R]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from firstlight.ops.inspect.stars import find_stars
 from firstlight.pipeline.compare import compare_noise
 from firstlight.pipeline.contribute import base_frame, contributions_of, weighs_by_light
 from firstlight.pipeline.drizzle import Drizzler
+from firstlight.pipeline.drizzle_report import header_of, history_of, noise_of, notes_of, summary_of
 from firstlight.pipeline.executors import ordered
 from firstlight.pipeline.hotpixels import with_defects_of_lights
 from firstlight.pipeline.integrate import Contribution, Engine, Stacked
@@ -74,6 +75,11 @@ class GroupResult:
     @property
     def n_frames(self) -> int:
         return len(self.prepared.placed)
+
+    @property
+    def scale(self) -> float:
+        """Pixels of the stack per pixel of the frames, along an axis."""
+        return self.drizzle["scale"] if self.drizzle else 1.0
 
     def summary(self) -> dict[str, Any]:
         """What ``run.json`` says of this stack."""
@@ -177,31 +183,35 @@ def stack_group(
         stacked = first = engine.run(executor, workers, budget, stage.advance)
     drizzler = None
     if settings.drizzle.scale:
-        drizzler = Drizzler(engine, first, settings.drizzle)
+        drizzler = Drizzler.of(engine, first, settings.drizzle)
         height, width = drizzler.size
         with clock.stage("drizzle", height * width, "px") as stage:
             stacked = drizzler.run(executor, workers, budget, stage.advance)
-        notes += drizzler.notes(stacked)
+        notes += notes_of(drizzler, stacked)
     notes += rejection_notes([placed.light.name for placed in prepared.placed], stacked.rejected_fraction)
     reference = engine.contributions[_index_of_reference(prepared)]
     with clock.stage("measure stack"):
         meta, history = stack_meta(prepared, engine), _history(prepared, engine, settings)
         if drizzler:
-            meta, history = drizzler.header(meta), (*history, drizzler.history())
+            meta = header_of(drizzler, meta, reference.frame.meta)
         image = Image(
             stacked.mean, stacked.flags, stacked.variance,
             # Signal over noise: 1 where there is nothing.
             PixelUnit.NORMALISED if engine.combine.method == "chi2" else PixelUnit.ADU,
             meta=meta, history=history,
+            plate=engine.grid.plate(prepared.reference.frame.plate, settings.drizzle.scale or 1.0 / engine.shrink),
         )  # fmt: skip
         quality = _measure(image, settings)
         noise, single_noise = compare_noise(engine, reference, first)
         if drizzler:
-            noise = drizzler.noise(stacked)
+            noise = noise_of(drizzler, stacked)
+            # Noise that neighbours share, more in some places than in others, looks like faint stars.
+            plain = Image(first.mean, first.flags, None, PixelUnit.ADU, meta=stack_meta(prepared, engine))
+            quality = replace(quality, n_stars=_measure(plain, settings).n_stars)
     best = max((p.light.quality for p in prepared.placed), key=lambda q: -q.fwhm if np.isfinite(q.fwhm) else -1e9)
     return GroupResult(
         prepared, engine, stacked, image, quality, best, noise, single_noise, [*prepared.notes, *notes],
-        drizzle=drizzler.summary(stacked) if drizzler else None, automatic=settings.stack.method == "auto",
+        drizzle=summary_of(drizzler, stacked) if drizzler else None, automatic=settings.stack.method == "auto",
     )  # fmt: skip
 
 
@@ -306,11 +316,13 @@ def _history(prepared: Prepared, engine: Engine, settings: Settings) -> tuple[st
     combine, rule = engine.combine, settings.normalize
     tile = f":tile={rule.tile}" if rule.mode == "local" else ""
     formula = f" {rule.formula}" if rule.weights == "formula" else ""
-    return (
-        f"calibrated, registered to {prepared.reference.name}, resampled with {engine.kernel}",
-        f"normalized: {rule.mode}{tile}; weights: {rule.weights}{formula}",
-        f"{len(prepared.placed)} frames combined: {combine.words}",
-    )
+    registered = f"calibrated, registered to {prepared.reference.name}"
+    normalized = f"normalized: {rule.mode}{tile}; weights: {rule.weights}{formula}"
+    combined = f"{len(prepared.placed)} frames combined: {combine.words}"
+    if settings.drizzle.scale:
+        judge = f"held against, and holes filled from, a stack resampled with {engine.kernel}: {combine.words}"
+        return registered, normalized, f"{len(prepared.placed)} frames {history_of(settings.drizzle)}", judge
+    return f"{registered}, resampled with {engine.kernel}", normalized, combined
 
 
 def _measure(image: Image, settings: Settings) -> Quality:

@@ -89,11 +89,19 @@ class Stacked:
     variance: np.ndarray
     flags: np.ndarray
     coverage: np.ndarray
-    """uint16: frames that went into each pixel."""
+    """uint16, or uint32 where more than 65535 frames are behind it: frames that went into each pixel."""
     rejected_low: np.ndarray
     rejected_high: np.ndarray
     rejected_fraction: np.ndarray
     """float64 (frames,): share of a frame's samples that were rejected."""
+    context: np.ndarray | None = None
+    """uint32 (channels, planes, y, x): bit ``i % 32`` of plane ``i // 32`` says that frame i is in the pixel."""
+
+    def beside(self) -> dict[str, np.ndarray]:
+        """Planes for extensions of their own, by name."""
+        if self.context is None:
+            return {}
+        return {"CONTEXT": self.context[0] if len(self.context) == 1 else self.context}
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,10 +131,14 @@ class Engine:
         return [cell.inverse.then(c.to_reference).then(self.grid.from_reference).then(cell) for c in self.contributions]
 
     @property
+    def shrink(self) -> int:
+        """Pixels of the frames per pixel of the result along an axis."""
+        return self.colours.shrink if self.colours else 1
+
+    @property
     def size(self) -> tuple[int, int]:
         """Height and width of the result."""
-        step = self.colours.shrink if self.colours else 1
-        return self.grid.height // step, self.grid.width // step
+        return self.grid.height // self.shrink, self.grid.width // self.shrink
 
     def run(
         self, executor: Executor, workers: int, budget: int, done: Callable[[int], None] = lambda n: None

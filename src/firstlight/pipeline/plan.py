@@ -73,9 +73,11 @@ class Plan:
             total += 0 if master.shared else 10 * n_pixels(master.like)
         for group in self.groups:
             channels = 3 if group.like.meta.cfa else 1
-            enlarged = max(self.settings.drizzle.scale, 1.0) ** 2
-            output = self.settings.output
+            drizzle, output = self.settings.drizzle, self.settings.output
+            enlarged = max(drizzle.scale, 1.0) ** 2
             each = PER_PIXEL + PICTURES_PER_PIXEL * output.pictures + MAPS_PER_PIXEL * output.rejection_maps
+            if drizzle.scale and drizzle.context:
+                each += 4 * -(-len(group.assignments) // 32)
             total += int(each * channels * n_pixels(group.like) * enlarged) * n_stacks(group, self.settings)
         return total
 
@@ -84,6 +86,18 @@ class Plan:
         """What decoded copies of compressed frames take until the run ends: all lights, and the frames of a master."""
         lights = scratch_bytes(a.light for group in self.groups for a in group.assignments)
         return lights + max((scratch_bytes(master.frames) for master in needed_masters(self)), default=0)
+
+    @property
+    def memory_bytes(self) -> int:
+        """What the largest drizzled stack takes in memory, besides what follows the budget; 0 without drizzle."""
+        drizzle = self.settings.drizzle
+        if not drizzle.scale:
+            return 0
+        sizes = [
+            drizzle.bytes_needed((3 if g.like.meta.cfa else 1) * n_pixels(g.like), len(g.assignments))
+            for g in self.groups
+        ]
+        return max(sizes, default=0)
 
 
 def n_stacks(group: Group, settings: Settings) -> int:

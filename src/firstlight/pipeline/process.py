@@ -15,7 +15,8 @@ from firstlight.pipeline.at_hand import without
 from firstlight.pipeline.buffers import Buffers
 from firstlight.pipeline.calibration import compile_all
 from firstlight.pipeline.dark_scales import find_scales
-from firstlight.pipeline.executors import memory_budget, ordered, thread_count, thread_pool
+from firstlight.pipeline.drizzle import check_first_pass
+from firstlight.pipeline.executors import check_memory, memory_budget, ordered, thread_count, thread_pool
 from firstlight.pipeline.group import GroupResult, Prepared, prepare_group, stack_group
 from firstlight.pipeline.grouping import split, without_time
 from firstlight.pipeline.hotpixels import spread_over
@@ -91,6 +92,8 @@ def process(
             return Result(todo, target, unchanged=True, record=earlier.content)
     needed = todo.disk_bytes + todo.scratch_bytes
     check_room(target, needed, "the run needs", "choose another folder with --output")
+    check_memory(todo.memory_bytes, settings.memory)
+    check_first_pass(settings.drizzle, settings.stack)
     target.mkdir(parents=True, exist_ok=True)
     workers = thread_count(settings.threads)
     budget = memory_budget(settings.memory)

@@ -40,7 +40,13 @@ def write_stack(result: GroupResult, plan: Plan, shelf: MasterShelf, executor: E
     }  # fmt: skip
     writing: list[Future[Any]] = [
         executor.submit(
-            write, path, result.image, coverage=stacked.coverage, rejection=rejection, provenance=provenance
+            write,
+            path,
+            result.image,
+            coverage=stacked.coverage,
+            rejection=rejection,
+            extra=stacked.beside(),
+            provenance=provenance,
         )
     ]
     result.files.append(path)

@@ -20,16 +20,21 @@ from firstlight.library.plans import Assignment
 from firstlight.model.image import Image
 from firstlight.model.meta import Kind, Meta
 from firstlight.model.registration import Transform
-from firstlight.ops.align.grid import plan_grid
+from firstlight.ops.align.grid import Grid, plan_grid
 from firstlight.ops.align.match import MatchStars
 from firstlight.ops.inspect.stars import FindStars
 from firstlight.ops.registry import Params
 from firstlight.ops.stack.combine import Combine
+from firstlight.ops.stack.drizzle import Drizzle
 from firstlight.ops.stack.normalize import normalizing_line
 from firstlight.ops.stack.weights import METRICS, frame_weights
-from firstlight.pipeline.combine_files import FileEngine, FileStack, Part
+from firstlight.pipeline.combine_files import FileEngine, Part
 from firstlight.pipeline.combined import combined_meta
-from firstlight.pipeline.executors import memory_budget, ordered, thread_count, thread_pool
+from firstlight.pipeline.drizzle import check_first_pass
+from firstlight.pipeline.drizzle_files import check_drizzle, drizzler_of
+from firstlight.pipeline.drizzle_report import header_of, history_of, notes_of
+from firstlight.pipeline.executors import check_memory, memory_budget, ordered, thread_count, thread_pool
+from firstlight.pipeline.integrate import Stacked
 from firstlight.pipeline.measure import Light, measure_light
 from firstlight.pipeline.members import FLATS, PATTERNS, Member, check_alike, choose_reference, open_members
 from firstlight.pipeline.progress import Clock, Progress
@@ -51,6 +56,7 @@ class StackSettings(Params):
     match: MatchStars = MatchStars()
     normalize: Normalize = Normalize(mode="additive+scale")
     stack: Combine = Combine()
+    drizzle: Drizzle = Drizzle()
     threads: Annotated[int, Field(ge=0, le=1024)] = 0
     """Worker threads; 0: one per core."""
     memory: Annotated[int, Field(ge=0)] = 0
@@ -68,7 +74,7 @@ class FilesResult:
     path: Path
     image: Image
     engine: FileEngine
-    stacked: FileStack
+    stacked: Stacked
     set_aside: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     timings: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -134,6 +140,11 @@ def stack_files(
         if not members:
             raise InputError(f"none of {len(paths)} files can be used; the first: {next(iter(run.set_aside.values()))}")
         check_alike(members, settings.mix)
+        if settings.drizzle.scale:
+            check_drizzle(members, settings.registration.method)
+            check_first_pass(settings.drizzle, settings.stack)
+            pixels = int(np.prod(members[0].frame.shape))
+            check_memory(settings.drizzle.bytes_needed(pixels, len(members)), settings.memory)
         return run.finish(members, output)
 
 
@@ -145,7 +156,8 @@ def _check_room(paths: Sequence[Path], output: Path, settings: StackSettings) ->
         except (FrameError, InputError):
             continue
         maps = MAPS_PER_PIXEL * settings.rejection_maps
-        needed = (PER_PIXEL + maps) * n_pixels(frame) + len(paths) * scratch_bytes([frame])
+        pixels = n_pixels(frame) * max(settings.drizzle.scale, 1.0) ** 2
+        needed = int((PER_PIXEL + maps) * pixels) + len(paths) * scratch_bytes([frame])
         check_room(output.parent, needed, "the stack and its scratch files need", "write it elsewhere with --output")
         return
 
@@ -159,25 +171,38 @@ class _Run:
     budget: int
     set_aside: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    grid: Grid = field(default_factory=lambda: Grid(0, 0, Transform.identity()))
+    """Of registered files."""
 
     def finish(self, members: list[Member], output: Path) -> FilesResult:
         engine, reference = self._plan(members)
         height, width = engine.size
         with self.clock.stage("combine", height * width, "px") as stage:
             stacked = engine.run(self.executor, self.workers, self.budget, stage.advance)
+        meta, step, drizzle = self._meta(engine, reference), self._step(engine), self.settings.drizzle
+        if drizzle.scale:
+            drizzler = drizzler_of(engine, stacked, self.grid, drizzle)
+            with self.clock.stage("drizzle", drizzler.size[0] * drizzler.size[1], "px") as stage:
+                stacked = drizzler.run(self.executor, self.workers, self.budget, stage.advance)
+            self.notes += notes_of(drizzler, stacked)
+            meta = header_of(drizzler, meta, reference.frame.meta)
+            step = f"{len(engine.parts)} files {history_of(drizzle)}; held against, and holes filled from: {step}"
         self.notes += rejection_notes([part.member.name for part in engine.parts], stacked.rejected_fraction)
         with self.clock.stage("write"):
             image = Image(
                 stacked.mean, stacked.flags, stacked.variance, reference.frame.unit,
-                plate=reference.frame.plate, meta=self._meta(engine, reference),
-                history=(*_common_history(engine), self._step(engine)),
+                plate=self.grid.plate(reference.frame.plate, drizzle.scale or 1.0), meta=meta,
+                history=(*_common_history(engine), step),
             )  # fmt: skip
             result = FilesResult(
                 output, image, engine, stacked, self.set_aside, self.notes, self.clock.timings,
                 self.settings.stack.method == "auto",
             )  # fmt: skip
             maps = (stacked.rejected_low, stacked.rejected_high) if self.settings.rejection_maps else None
-            write(output, image, coverage=stacked.coverage, rejection=maps, provenance=self._provenance(result))
+            write(
+                output, image, coverage=stacked.coverage, rejection=maps, extra=stacked.beside(),
+                provenance=self._provenance(result),
+            )  # fmt: skip
         return result
 
     def _plan(self, members: list[Member]) -> tuple[FileEngine, Member]:
@@ -208,7 +233,7 @@ class _Run:
         size: tuple[int, int] = members[reference].frame.shape[1:]
         if transforms is not None:
             grid = plan_grid(size, transforms, self.settings.registration.framing)
-            size = (grid.height, grid.width)
+            self.grid, size = grid, (grid.height, grid.width)
             parts = [
                 replace(p, forward=t.then(grid.from_reference), calibration=defects_of(p.member))
                 for p, t in zip(parts, transforms)

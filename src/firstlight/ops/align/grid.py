@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from firstlight.errors import InputError
+from firstlight.model.plate import Plate
 from firstlight.model.registration import Transform
+from firstlight.ops.align.remap import PixelMap, plate_after
 
 LARGEST = 8.0
 """A union larger than this many times the reference frame is refused: a wrong transform, or a mosaic."""
@@ -21,6 +23,15 @@ class Grid:
     height: int
     width: int
     from_reference: Transform
+
+    def plate(self, known: Plate | None, scale: float = 1.0) -> Plate | None:
+        """The plate of the reference on the grid, or on one of ``scale`` as many pixels along an axis."""
+        if known is None:
+            return None
+        # Half a pixel of the new grid less half a pixel of the reference.
+        x, y = (float(scale * shift + 0.5 * (scale - 1)) for shift in self.from_reference.matrix[:2, 2])
+        moved = plate_after(known, PixelMap(scale=scale, x0=x, y0=y))
+        return moved and replace(moved, cards={k: v for k, v in moved.cards.items() if k not in ("NAXIS1", "NAXIS2")})
 
 
 def plan_grid(shape: tuple[int, int], transforms: Sequence[Transform], framing: str) -> Grid:

@@ -18,6 +18,9 @@ DropShape = Literal["square", "turbo", "point"]
 
 _SHAPES = {"square": kernels.SQUARE, "turbo": kernels.TURBO, "point": kernels.POINT}
 
+PLANES, FIRST_PASS = 28, 24
+"""Bytes of a pixel of the drizzled stack, and of a pixel of the stack it is held against."""
+
 MONO = np.zeros((2, 2), np.int64)
 """Pattern of data that are no mosaic: every pixel belongs to channel 0."""
 
@@ -36,6 +39,10 @@ class Drizzle(Params):
     reject: Annotated[Sigma, Field(ge=0, le=100)] = 4.0
     """A pixel this far from the stack of all frames, beyond what the steepness of the image explains, is not dropped;
     0: all are. Needs 3 frames."""
+    fill: bool = True
+    """Where no drop fell, take the value of the ordinary stack, flagged INTERPOLATED; without, flag NO_DATA."""
+    context: bool = False
+    """Write which frames are in each pixel: extension CONTEXT, one bit a frame, 32 frames a plane."""
 
     @field_validator("scale")
     @classmethod
@@ -64,6 +71,12 @@ class Drizzle(Params):
     def size(self, height: int, width: int) -> tuple[int, int]:
         """Height and width of the drizzled stack of a grid."""
         return int(np.ceil(height * self.scale)), int(np.ceil(width * self.scale))
+
+    def bytes_needed(self, pixels: int, n_frames: int) -> int:
+        """Memory for a stack of so many pixels (of all channels) at the frames' scale: its planes and a picture of it,
+        those of the first pass, and the context."""
+        context = 4 * -(-n_frames // 32) if self.context else 0
+        return int(((PLANES + context) * self.scale**2 + FIRST_PASS) * pixels)
 
 
 def noise_ratio(pixfrac: float, scale: float) -> float:
@@ -96,6 +109,9 @@ class Drizzled:
     rejected_low: np.ndarray
     """uint16: drops that were not used here."""
     rejected_high: np.ndarray
+    context: np.ndarray
+    """uint32 (channels, planes, rows, x): bit ``i % 32`` of plane ``i // 32`` is set where a drop of the frame that was
+    added as number i fell; no planes unless asked for."""
 
 
 class Canvas:
@@ -112,6 +128,8 @@ class Canvas:
     tile : tuple of int
         (top, bottom, left, right) on the grid.
     drizzle : Drizzle
+    frames : int
+        Most frames that will be added; asked only where the context is kept.
 
     Notes
     -----
@@ -126,12 +144,14 @@ class Canvas:
     ([7.0, 7.0, 7.0, 7.0], [0.25, 0.25, 0.25, 0.25])
     """
 
-    def __init__(self, channels: int, tile: tuple[int, int, int, int], drizzle: Drizzle) -> None:
+    def __init__(self, channels: int, tile: tuple[int, int, int, int], drizzle: Drizzle, frames: int = 0) -> None:
         top, bottom, left, right = tile
+        planes = -(-frames // 32) if drizzle.context else 0
         self.drizzle = drizzle
         self._tile = tile
         self._totals = np.zeros((channels, bottom - top, right - left, 3))
         self._counts = np.zeros((channels, bottom - top, right - left, 5), np.uint16)
+        self._context = np.zeros((channels, planes, bottom - top, right - left), np.uint32)
         self._frames = 0
 
     def add(
@@ -142,17 +162,20 @@ class Canvas:
         variances: np.ndarray | float = 0.0,
         states: np.ndarray | None = None,
         weight: float = 1.0,
+        sky: np.ndarray | None = None,
         first_row: int = 0,
+        first_column: int = 0,
         pattern: np.ndarray = MONO,
         channel: int = 0,
         same_frame: bool = False,
     ) -> np.ndarray:
-        """Drop rows of a frame.
+        """Drop a part of a frame.
 
         Parameters
         ----------
         values : ndarray
-            float32 (rows, x), rows ``first_row`` ... of the frame. Enough rows for the tile, or all there are.
+            float32 (rows, x), the part of the frame that begins at (``first_row``, ``first_column``): all that the tile
+            sees.
         forward : Transform
             Frame positions to grid positions.
         variances : ndarray or float
@@ -161,12 +184,14 @@ class Canvas:
             uint8 of `firstlight.kernels.drizzle`: used, rejected, missing.
         weight : float
             Of the frame.
+        sky : ndarray, optional
+            float64 (channels,): variance of its background. If given, the weight of a pixel falls with its variance.
         pattern : ndarray
             int64 (2, 2): channel of the pixels of each place in the CFA cell.
         channel : int
             Where data that are no mosaic go.
         same_frame : bool
-            Another channel of the frame before: it counts once.
+            Another part or channel of the frame before: it counts once.
 
         Returns
         -------
@@ -177,16 +202,27 @@ class Canvas:
             self._frames += 1
         if states is None:
             states = np.zeros(values.shape, np.uint8)
+        if sky is None:
+            sky = np.zeros(len(self._totals))
         variances = np.broadcast_to(np.asarray(variances, np.float32), values.shape)
         top, _, left, _ = self._tile
         tally = np.zeros(2, np.int64)
+        mesh = mesh_of(forward, first_row, first_column, values.shape)
         kernels.drop_pixels(
-            values, np.ascontiguousarray(variances), states, pattern + channel, first_row, 0,
-            forward.matrix.copy(), _SHAPES[self.drizzle.kernel], self.drizzle.pixfrac, float(weight),
-            int(Flag.SATURATED), self._frames, _cells(forward, values.shape, first_row), top, left,
-            self._totals, self._counts, tally,
+            values, np.ascontiguousarray(variances), states, pattern + channel, first_row, first_column,
+            forward.matrix.copy(), mesh, _SHAPES[self.drizzle.kernel], self.drizzle.pixfrac, float(weight), sky,
+            int(Flag.SATURATED), self._frames, _cells(forward.matrix, mesh), top, left, self._totals, self._counts,
+            tally,
         )  # fmt: skip
+        plane, bit = divmod(self._frames - 1, 32)
+        if plane < self._context.shape[1]:
+            # The first count names the last frame of which a drop fell there.
+            self._context[:, plane] |= (self._counts[..., 0] == self._frames).astype(np.uint32) << np.uint32(bit)
         return tally
+
+    def skip(self) -> None:
+        """Count a frame that does not reach the tile."""
+        self._frames += 1
 
     def finish(self) -> Drizzled:
         """Mean, variance and flags of what has fallen so far."""
@@ -203,14 +239,28 @@ class Canvas:
             self._counts[..., 1],
             self._counts[..., 3],
             self._counts[..., 4],
+            self._context,
         )
 
 
-def _cells(forward: Transform, shape: tuple[int, int], first_row: int) -> np.ndarray:
-    """Scratch that holds any drop of these rows."""
-    height, width = shape
-    ys, xs = np.meshgrid([first_row, first_row + height - 1], [0, width - 1], indexing="ij")
-    corners = np.column_stack([xs.ravel(), ys.ravel()]).astype(np.float64)
-    sides = [forward(corners + step) - forward(corners - step) for step in (np.array([0.5, 0]), np.array([0, 0.5]))]
-    most = int(np.ceil(sum(np.abs(side) for side in sides).max())) + 4
+def mesh_of(forward: Transform, first_row: int, first_column: int, shape: tuple[int, int]) -> np.ndarray:
+    """Grid positions (down, across, 2) of the nodes around a part of a frame; none for affine maps, which need none."""
+    if forward.is_affine:
+        return np.empty((0, 0, 2))
+    rows, columns = (
+        np.arange((first - 1) // kernels.CELL, (first + length) // kernels.CELL + 2) * kernels.CELL
+        for first, length in ((first_row, shape[0]), (first_column, shape[1]))
+    )
+    xs, ys = np.meshgrid(columns, rows)
+    return forward(np.column_stack([xs.ravel(), ys.ravel()])).reshape(len(rows), len(columns), 2)
+
+
+def _cells(matrix: np.ndarray, mesh: np.ndarray) -> np.ndarray:
+    """Scratch that holds any drop."""
+    if len(mesh):
+        steps = np.abs(np.diff(mesh, axis=0)).max(axis=(0, 1)) + np.abs(np.diff(mesh, axis=1)).max(axis=(0, 1))
+        widest = steps.max() / kernels.CELL
+    else:
+        widest = np.abs(matrix[:2, :2]).sum(axis=1).max()
+    most = int(np.ceil(widest)) + 4
     return np.zeros((most, most))
