@@ -26,7 +26,7 @@ from firstlight.ops.align.resample import source_window, turns_little
 from firstlight.ops.calibrate.debayer import pattern_of
 from firstlight.ops.stack.combine import Combine
 from firstlight.ops.stack.drizzle import MONO, Canvas, Drizzle, mesh_of
-from firstlight.ops.stack.grow import Verdict
+from firstlight.ops.stack.grow import Verdict, packed
 from firstlight.pipeline.calibration import Band
 from firstlight.pipeline.integrate import SQUARE, Contribution, Engine, Stacked
 from firstlight.pipeline.local import SPACING
@@ -254,8 +254,8 @@ class Drizzler:
         if np.count_nonzero(high) < 2 * self.grow:
             return
         verdict = Verdict.blank(1, high.shape)
-        verdict.samples[0, : high.size] = HIGH * high.ravel()
-        beside, _ = verdict.grow(self.grow, np.s_[0:0, 0:0])
+        verdict.samples[HIGH, 0] = packed(high)
+        beside = verdict.grow(self.grow)
         flat = states.reshape(-1)
         flat[beside[flat[beside] != kernels.MISSING]] = kernels.TOO_HIGH
 

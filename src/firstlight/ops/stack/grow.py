@@ -67,3 +67,15 @@ def unpacked(words: np.ndarray, width: int) -> np.ndarray:
     if sys.byteorder == "big":
         words = words.byteswap()
     return np.unpackbits(words.view(np.uint8), axis=-1, count=width, bitorder="little").view(bool)
+
+
+def packed(bits: np.ndarray) -> np.ndarray:
+    """The other way round: booleans (..., width) to words of 64.
+
+    >>> unpacked(packed(np.arange(70) % 3 == 0), 70).tolist() == (np.arange(70) % 3 == 0).tolist()
+    True
+    """
+    words = np.zeros((*bits.shape[:-1], -(-bits.shape[-1] // BITS)), np.uint64)
+    packed_bytes = np.packbits(bits, axis=-1, bitorder="little")
+    words.view(np.uint8)[..., : packed_bytes.shape[-1]] = packed_bytes
+    return words.byteswap() if sys.byteorder == "big" else words
