@@ -292,8 +292,8 @@ def check_first_pass(drizzle: Drizzle, combine: Combine) -> None:
     """
     if drizzle.scale and combine.method in NO_MEANS:
         raise InputError(
-            f"drizzle: the frames are held against their stack, and method {combine.method} makes no mean of them; take "
-            "auto, mean, median or one that rejects"
+            f"drizzle: frames are held against their stack, and method {combine.method} makes no mean of them; "
+            "take auto, mean, median or one that rejects"
         )
 
 
