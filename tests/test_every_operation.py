@@ -11,6 +11,7 @@ import pickle
 import re
 import warnings
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
@@ -59,7 +60,10 @@ def sky(name: str, seed: int = 0, *, noise: bool = True) -> Image:
     light = truth(channels)
     variance = light / GAIN + (READ_NOISE / GAIN) ** 2
     data = light + noise * np.sqrt(variance) * np.random.default_rng(seed).standard_normal(light.shape)
-    meta = Meta(kind=Kind.LIGHT, exposure=60.0, gain=GAIN, read_noise=READ_NOISE, saturation=4000.0, cfa=cfa, cards=RAW)
+    meta = Meta(
+        kind=Kind.LIGHT, exposure=60.0, gain=GAIN, read_noise=READ_NOISE, saturation=4000.0, cfa=cfa, cards=RAW,
+        start=datetime(2026, 1, 17, 22, tzinfo=UTC), ra=83.8, dec=-5.4, latitude=48.0, longitude=11.6,
+    )  # fmt: skip
     return Image(data, variance=variance, plate=PLATE, meta=meta)
 
 

@@ -102,6 +102,23 @@ def test_header_of_the_stack_is_right(night, result):
     assert {"bias", "dark", "flat"} <= meta.calibrated
 
 
+def test_the_stack_tells_how_its_target_stood(night, result):
+    """Airmass: the weighted mean of the frames'; altitude: in the middle of the light."""
+    (stack,) = result.stacks
+    frames = {str(p.light.frame.path.relative_to(night)): p.light.frame.meta.airmass for p in stack.prepared.placed}
+    weights = [contribution.weight for contribution in stack.engine.contributions]
+    meta = read(stack.files[0]).meta
+    assert meta.airmass == pytest.approx(np.average(list(frames.values()), weights=weights), abs=2e-4)
+    said = {keyword: value for keyword, value, _ in meta.cards}
+    assert 1 / np.sin(np.radians(said["CENTALT"])) == pytest.approx(meta.airmass, abs=0.005)
+    with open(result.output / "frames.csv", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["kind"] == "light"]
+    for row in rows:
+        # The simulator worked the airmass out by itself.
+        assert float(row["airmass"]) == pytest.approx(frames[row["file"]], abs=1e-4)
+        assert 1 / np.sin(np.radians(float(row["altitude"]))) == pytest.approx(frames[row["file"]], abs=0.005)
+
+
 def test_frames_csv_has_a_row_for_every_file(night, result):
     rows = rows_of(result)
     assert len(rows) == len(list(night.glob("*/*.fits")))

@@ -54,13 +54,19 @@ def test_wrong_use_is_one_paragraph_and_exit_code_2(arguments, words, capsys):
     assert "Traceback" not in shown
 
 
+PERMISSIONS = "; look at the permissions, or choose another place for the output (-o, --output)"
+ROOM = "; make room, or choose another place for the output (-o, --output)"
+FOLDER = "; a folder is needed here, and a file is in its place"
+
+
 @pytest.mark.parametrize(
     ("raised", "code", "words"),
     [
         (InputError("a.fits: broken; copy it again"), 2, "error: a.fits: broken; copy it again\n"),
         (FrameError("b.fits: cut short"), 2, "error: b.fits: cut short\n"),
-        (PermissionError(13, "Permission denied", "out.fits"), 2, "error: out.fits: permission denied\n"),
-        (OSError(28, "No space left on device"), 2, "error: no space left on device\n"),
+        (PermissionError(13, "Permission denied", "out.fits"), 2, f"error: out.fits: permission denied{PERMISSIONS}\n"),
+        (OSError(28, "No space left on device"), 2, f"error: no space left on device{ROOM}\n"),
+        (FileExistsError(17, "File exists", "out"), 2, f"error: out: file exists{FOLDER}\n"),
         (KeyboardInterrupt(), 130, "interrupted\n"),
         (ContractError("planes differ"), 1, "This is a bug in firstlight"),
         (ZeroDivisionError("x"), 1, "Traceback"),

@@ -69,3 +69,15 @@ def test_lights_that_come_to_nothing_end_with_1(tmp_path, capsys):
         write_raw_fits(folder / f"light_{i}.fits", pixels, [("IMAGETYP", "Light Frame", "")])
     assert run(["process", str(folder.parent), "-q"]) == 1
     assert "Set aside" in capsys.readouterr().out
+
+
+def test_help_lists_the_settings_by_section(capsys):
+    assert run(["process", "--help"]) == 0
+    shown = capsys.readouterr().out
+    heads = [line.split(":")[0] for line in shown.splitlines() if line.endswith(":") and not line.startswith(" ")]
+    assert heads[0] == "Options"
+    assert {"Calibrate", "Stars", "Select", "Stack", "Output"} <= set(heads)
+    part = shown.partition("\nSelect:")[2].partition("\nNormalize:")[0]
+    assert "--select-fwhm" in part
+    assert "--stack-low" not in part
+    assert "``" not in shown

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -143,6 +144,48 @@ def test_find_files(tmp_path):
     assert find_files(tmp_path / "w.csv") == [tmp_path / "w.csv"]
     with pytest.raises(InputError, match="no such folder"):
         find_files(tmp_path / "none")
+
+
+def test_a_folder_or_file_that_may_not_be_read(tmp_path, monkeypatch):
+    """A folder passed over in silence would be frames missing without a word; a file costs that file."""
+    import os
+
+    (tmp_path / "Darks").mkdir()
+    (tmp_path / "lost+found").mkdir()
+    (tmp_path / "a.fits").write_bytes(b"SIMPLE")
+    scan, denied = os.scandir, {"lost+found"}
+
+    def guarded(path):
+        if os.path.basename(path) in denied:
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    assert [path.name for path in find_files(tmp_path)] == ["a.fits"]
+    denied.add("Darks")
+    with pytest.raises(InputError, match="Darks: this folder cannot be read: Permission denied"):
+        find_files(tmp_path)
+
+    def refused(*args, **kwargs):
+        raise PermissionError(13, "Permission denied", str(args[0]))
+
+    monkeypatch.setattr("builtins.open", refused)
+    with pytest.raises(FrameError, match=r"a.fits: cannot be read: Permission denied"):
+        open_frames(tmp_path / "a.fits")
+
+
+def test_how_short_a_file_is_cut(tmp_path):
+    header = "".join(f"{line:80}" for line in (
+        "SIMPLE  =                    T", "BITPIX  =                   16", "NAXIS   =                    2",
+        "NAXIS1  =                   50", "NAXIS2  =                   20", "END",
+    )).ljust(2880)  # fmt: skip
+    for kept, words in ((0, "2000 of 2000 bytes of pixels are missing (100 %)"), (500, "1500 of 2000 bytes")):
+        (tmp_path / "a.fits").write_bytes((header.encode() + bytes(2000))[: 2880 + kept])
+        with pytest.raises(FrameError, match=re.escape(words)):
+            open_frames(tmp_path / "a.fits")
+    (tmp_path / "a.fits").write_bytes(b"garbage")
+    with pytest.raises(FrameError, match="cut short: only 7 bytes, no header"):
+        open_frames(tmp_path / "a.fits")
 
 
 def test_format_by_content_when_the_name_lies(real_data, tmp_path):

@@ -55,10 +55,14 @@ META = Meta(
     pier_side="west",
     airmass=1.25,
     rotator=12.5,
+    observer_code="XYZ",
+    latitude=47.5,
+    longitude=-11.25,
+    elevation=520.0,
     calibrated=frozenset({"bias", "dark"}),
     n_combined=12,
     bottom_up=True,
-    cards=(("SITELAT", 47.5, "[deg]"), ("LONGNOTE", "it's " * 40 + "end", ""), ("HISTORY", "by another program", "")),
+    cards=(("AMBTEMP", 7.5, "[deg C]"), ("LONGNOTE", "it's " * 40 + "end", ""), ("HISTORY", "by another program", "")),
 )
 PLATE = Plate(
     {

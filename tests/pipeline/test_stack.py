@@ -369,3 +369,12 @@ def test_a_thousand_files_with_sixty_four_handles(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "1000 files" in done.stdout
     assert read(tmp_path / "out.fits").meta.n_combined == 1000
+
+
+def test_a_file_given_twice_is_taken_once(tmp_path):
+    files = [plain(tmp_path / f"{i}.fits", data, EXPTIME=30.0) for i, data in enumerate(noise_frames(3))]
+    once = stack_files(files, tmp_path / "once.fits", AS_THEY_ARE)
+    twice = stack_files([tmp_path / "0.fits", *files, files[1]], tmp_path / "twice.fits", AS_THEY_ARE)
+    assert (twice.n_files, twice.image.meta.exposure) == (3, 90.0)
+    assert "2 files were given more than once: taken once" in twice.notes
+    np.testing.assert_array_equal(twice.image.data, once.image.data)

@@ -40,10 +40,21 @@ def reported(run: Callable[[], Any]) -> int:
         if error.filename is None and error.errno not in (errno.ENOSPC, errno.EDQUOT):
             return _fault()
         where = f"{error.filename}: " if error.filename else ""
-        return say_error(f"{where}{(error.strerror or str(error)).lower()}")
+        return say_error(f"{where}{(error.strerror or str(error)).lower()}{_CURES.get(error.errno or 0, '')}")
     except Exception:
         return _fault()
     return result if isinstance(result, int) else 0
+
+
+_CURES = {
+    **dict.fromkeys(
+        (errno.EACCES, errno.EPERM, errno.EROFS),
+        "; look at the permissions, or choose another place for the output (-o, --output)",
+    ),
+    **dict.fromkeys((errno.EEXIST, errno.ENOTDIR), "; a folder is needed here, and a file is in its place"),
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "; make room, or choose another place for the output (-o, --output)"),
+    errno.ENAMETOOLONG: "; give a shorter one",
+}
 
 
 def say_error(message: str) -> int:

@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from firstlight.cli.errors import say_error
+from firstlight.cli.settings import options_of, settings_from
 from firstlight.cli.tables import plain_table
 from firstlight.errors import FrameError, InputError
+from firstlight.ops.meta.facts import Facts
+from firstlight.pipeline.facts import Finder
 
 if TYPE_CHECKING:
     from firstlight.io.frame import Frame
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 UNITS = {
     "exposure": "s", "gain": "e-/adu", "read_noise": "e-", "saturation": "adu", "pedestal": "adu",
     "temperature": "C", "set_temperature": "C", "pixel_size": "um", "focal_length": "mm", "ra": "deg", "dec": "deg",
-    "rotator": "deg",
+    "rotator": "deg", "latitude": "deg", "longitude": "deg", "elevation": "m",
 }  # fmt: skip
 NOT_SHOWN = {"sources", "notes", "cards"}
 FEW = 1
@@ -34,23 +37,28 @@ FEW = 1
 @click.option("--statistics", is_flag=True, help="Read the pixels too: median, noise, extremes, saturated pixels.")
 @click.option("--header", is_flag=True, help="List the header as it stands in the file.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, for programs.")
-def command(files: tuple[Path, ...], statistics: bool, header: bool, as_json: bool) -> int:
+@options_of(Facts)
+def command(files: tuple[Path, ...], statistics: bool, header: bool, as_json: bool, **options: Any) -> int:
     """Show what firstlight understands of files, and from which keyword.
 
-    Give files or folders. Only headers are read, unless statistics are asked for. Files that cannot be read are named
+    Give files or folders. Only headers are read, unless statistics are asked for, and metadata.csv or metadata.yaml
+    beside them; `firstlight meta show` tells airmass, Moon and night. Files that cannot be read are named
     with the reason, and the exit code is then 2.
     """
     from firstlight.io.read import find_files, open_frames
 
     failed = False
     first = True
+    facts_given = settings_from(options, Facts)
     for given in files:
+        finder = Finder(facts_given, given if given.is_dir() else given.parent)
         paths = find_files(given) if given.is_dir() else [given]
         if not paths:
             failed = bool(say_error(f"{given}: no frames in this folder"))
         for path in paths:
             try:
                 frames = open_frames(path)
+                frames[0] = finder.known(frames[0])
                 facts = facts_of(frames, statistics)
             except (FrameError, InputError) as error:
                 failed = True

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from firstlight.cli.progress import TerminalProgress
-from firstlight.cli.settings import options_of, settings_from
+from firstlight.cli.settings import SettingsCommand, options_of, settings_from
 from firstlight.pipeline.live_settings import LiveSettings
 
 if TYPE_CHECKING:
     from firstlight.pipeline.live import LiveResult
 
 
-@click.command("live")
+@click.command("live", cls=SettingsCommand)
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Default FOLDER/firstlight.")
 @click.option(

@@ -24,6 +24,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "library": ("firstlight.cli.library", "Keep calibration masters, and let every session use those that fit."),
     "info": ("firstlight.cli.info", "Show what firstlight understands of files, and from which keyword."),
     "detector": ("firstlight.cli.detector", "Measure a detector from its own bias frames, darks and flats."),
+    "meta": ("firstlight.cli.meta", "Airmass, Moon, night and site of frames; edit keywords; the table of sites."),
+    "organize": (
+        "firstlight.cli.organize",
+        "Sort frames into a collection: folders by night, object and filter.",
+    ),
+    "clear": ("firstlight.cli.clear", "Remove what `process` or `organize` made in FOLDER, after a question."),
     "apply": ("firstlight.cli.apply", "Apply one or more operations to an image and write the result."),
     "ops": ("firstlight.cli.ops", "List the operations."),
     "simulate": ("firstlight.cli.simulate", "Write a simulated night of raw frames, and the truth beside it."),

@@ -8,10 +8,10 @@ from typing import Any
 import click
 
 from firstlight.cli.progress import TerminalProgress
-from firstlight.cli.settings import settings_from, settings_options
+from firstlight.cli.settings import SettingsCommand, settings_from, settings_options
 
 
-@click.command("plan")
+@click.command("plan", cls=SettingsCommand)
 @click.argument("session", type=click.Path(path_type=Path))
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Where the products would go; default SESSION/firstlight."
@@ -27,4 +27,7 @@ def command(session: Path, output: Path | None, quiet: bool, **options: Any) -> 
     from firstlight.pipeline.describe import describe_plan
     from firstlight.pipeline.plan import plan
 
-    click.echo(describe_plan(plan(session, settings_from(options), output=output, progress=TerminalProgress(quiet))))
+    decided = plan(session, settings_from(options), output=output, progress=TerminalProgress(quiet))
+    click.echo(describe_plan(decided))
+    if not decided.sightings:
+        click.get_current_context().exit(1)

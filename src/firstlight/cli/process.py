@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from firstlight.cli.progress import TerminalProgress
-from firstlight.cli.settings import settings_from, settings_options
+from firstlight.cli.settings import SettingsCommand, settings_from, settings_options
 
 if TYPE_CHECKING:
     from firstlight.pipeline.group import GroupResult
     from firstlight.pipeline.process import Result
 
 
-@click.command("process")
+@click.command("process", cls=SettingsCommand)
 @click.argument("session", type=click.Path(path_type=Path))
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Where the products go; default SESSION/firstlight."
@@ -40,7 +40,7 @@ def command(session: Path, output: Path | None, again: bool, no_stack: bool, qui
     """
     from firstlight.pipeline.process import process
 
-    if not quiet and first_run():
+    if not quiet and session.exists() and first_run():
         click.echo("First run: compiling the kernels takes about half a minute, once.", err=True)
     if no_stack:
         options["set__output__stacks"] = False

@@ -10,9 +10,28 @@ from pydantic import BaseModel, ValidationError
 
 from firstlight.errors import SpecError
 from firstlight.ops.registry import Params, describe
-from firstlight.pipeline.settings import Settings
 
 S = TypeVar("S", bound=Params)
+
+
+class Setting(click.Option):
+    """An option made from a setting; ``heading`` is what its section is about."""
+
+    heading: str = ""
+
+
+class SettingsCommand(click.Command):
+    """A command whose help lists the settings by section, the options of its own first."""
+
+    def format_options(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        sections: dict[str, list[tuple[str, str]]] = {"Options": []}
+        for parameter in self.get_params(context):
+            record = parameter.get_help_record(context)
+            if record is not None:
+                sections.setdefault(getattr(parameter, "heading", "") or "Options", []).append(record)
+        for heading, records in sections.items():
+            with formatter.section(heading):
+                formatter.write_dl(records)
 
 
 def options_of(model: type[Params]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -25,14 +44,18 @@ def options_of(model: type[Params]) -> Callable[[Callable[..., Any]], Callable[.
             chosen = getattr(defaults, section) if section else defaults
             for row in reversed(describe(params)):
                 if section or row["name"] not in sections:
-                    command = _option(section, {**row, "default": getattr(chosen, row["name"])})(command)
+                    heading = _heading(section, params)
+                    command = _option(section, {**row, "default": getattr(chosen, row["name"])}, heading)(command)
         return command
 
     return decorate
 
 
-settings_options = options_of(Settings)
-"""Decorator: the options of a run."""
+def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorator: the options of a run."""
+    from firstlight.pipeline.settings import Settings
+
+    return options_of(Settings)(command)
 
 
 def _sections(model: type[Params]) -> dict[str, type[Params]]:
@@ -45,18 +68,31 @@ def _sections(model: type[Params]) -> dict[str, type[Params]]:
     return {**nested, "": model}
 
 
-def _option(section: str, row: dict[str, Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def _heading(section: str, params: type[Params]) -> str:
+    """The first sentence of a section's docstring, after its name."""
+    if not section:
+        return ""
+    sentence = " ".join((params.__doc__ or "").split()).partition(". ")[0].replace("``", "").rstrip(".")
+    return f"{section.capitalize()}: {sentence[:1].lower()}{sentence[1:]}"
+
+
+def _option(section: str, row: dict[str, Any], heading: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     name = f"{section}-{row['name']}" if section else row["name"]
     flag = "--" + name.replace("_", "-")
     unit = f" [{row['unit']}]" if row["unit"] else ""
-    text = f"{row['description']}{unit}"
-    common: dict[str, Any] = {"default": None, "help": f"{text}  [default: {_shown(row['default'])}]"}
+    text = f"{row['description'].replace('``', '')}{unit}"
+    default = "" if row["default"] == "" else f"  [default: {_shown(row['default'])}]"
+    common: dict[str, Any] = {"default": None, "help": text + default, "cls": _under(heading)}
     if row["type"] == "boolean":
         return click.option(f"{flag}/--no-{name.replace('_', '-')}", _key(section, row["name"]), **common)
     if row["choices"]:
         return click.option(flag, _key(section, row["name"]), type=click.Choice(row["choices"]), **common)
     kind = {"integer": int, "number": float}.get(row["type"], str)
     return click.option(flag, _key(section, row["name"]), type=kind, **common)
+
+
+def _under(heading: str) -> type[Setting]:
+    return type("Setting", (Setting,), {"heading": heading})
 
 
 def _shown(value: Any) -> str:
@@ -69,14 +105,18 @@ def _key(section: str, field: str) -> str:
     return f"set__{section}__{field}"
 
 
-def settings_from(options: dict[str, Any], model: type[S] = Settings) -> S:  # type: ignore[assignment]
-    """Settings from the options that were given; all others keep their defaults.
+def settings_from(options: dict[str, Any], model: type[S] | None = None) -> S:
+    """Settings (of a run, where no model is named) from the options that were given; all others keep their defaults.
 
     Raises
     ------
     SpecError
         A value is out of bounds; the message names the option.
     """
+    if model is None:
+        from firstlight.pipeline.settings import Settings
+
+        model = Settings  # type: ignore[assignment]
     values: dict[str, Any] = {}
     for key, value in options.items():
         if value is None or not key.startswith("set__"):

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from firstlight.cli.progress import TerminalProgress
-from firstlight.cli.settings import options_of, settings_from
+from firstlight.cli.settings import SettingsCommand, options_of, settings_from
 from firstlight.pipeline.stack import StackSettings
 
 if TYPE_CHECKING:
     from firstlight.pipeline.stack import FilesResult
 
 
-@click.command("stack")
+@click.command("stack", cls=SettingsCommand)
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The FITS file to write.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress, only the summary.")

@@ -112,12 +112,77 @@ def celsius(value: Any, comment: str = "") -> float | None:
     return found if -200 < found < 100 else None
 
 
-def seconds(value: Any) -> float | None:
-    """Exposure time in s: a number, or a fraction such as ``1/250``; 0 is an exposure (bias)."""
+def latitude(value: Any) -> float | None:
+    """Degrees, north positive, from a number or ``d m s`` text, with N or S before or after it.
+
+    >>> latitude("-31 16 24"), latitude("33 30 S"), latitude(91)
+    (-31.273333333333333, -33.5, None)
+    """
+    found = _on_earth(value, "NS")
+    return found if found is not None and -90 <= found <= 90 else None
+
+
+def longitude(value: Any, comment: str = "") -> float | None:
+    """Degrees, east positive, -180 to 180; W, or a comment that counts westward, turns the sign.
+
+    >>> longitude("149 04 11"), longitude(360 - 110.88), longitude("110 52 48 W"), longitude(70.8, "West longitude")
+    (149.06972222222223, -110.88, -110.88, -70.8)
+    """
+    found = _on_earth(value, "EW")
+    if found is None or not -180 <= found <= 360:
+        return None
+    if found > 0 and _WESTWARD.search(comment):
+        found = -found
+    return round(found - 360, 10) if found > 180 else found
+
+
+_WESTWARD = re.compile(
+    r"west(ern)? longitude|degrees? west|deg\.? ?west|west (is )?positive|positive west|\+ ?(is )?west|west ?= ?\+",
+    re.IGNORECASE,
+)
+
+
+def _on_earth(value: Any, sides: str) -> float | None:
+    turned = False
+    if isinstance(value, str):
+        text = value.strip().upper()
+        letter = next((side for side in sides if side in (text[:1], text[-1:])), "")
+        turned = letter != "" and letter == sides[1]
+        value = text.strip(sides + " ")
+    found = sexagesimal(value) if isinstance(value, str) else None
+    found = number(value) if found is None else found
+    return -found if found is not None and turned else found
+
+
+def elevation(value: Any) -> float | None:
+    """Metres above the sea, from below the Dead Sea to above the highest mountain."""
+    found = number(value)
+    return found if found is not None and -500 <= found <= 9000 else None
+
+
+def seconds(value: Any, comment: str = "") -> float | None:
+    """Exposure time in s: a number, or a fraction such as ``1/250``; 0 is an exposure (bias).
+
+    A unit in the value or in the comment is heeded.
+
+    >>> seconds("1/250"), seconds(5000, "[ms] exposure"), seconds("0.2 ms"), seconds(2, "Exposure time in minutes")
+    (0.004, 5.0, 0.0002, 120.0)
+    """
     if isinstance(value, str) and (match := re.match(r"\s*(\d+)\s*/\s*(\d+)", value)) and int(match[2]):
         return int(match[1]) / int(match[2])
     found = number(value)
-    return found if found is not None and found >= 0 else None
+    if found is None or found < 0:
+        return None
+    said = f"{_NUMBER.match(value)[2]} {comment}" if isinstance(value, str) else comment  # type: ignore[index]
+    if re.search(r"\[s\]|\(s\)|(?<!milli[- ])(?<!micro[- ])\b(seconds?|secs?)\b", said, re.IGNORECASE):
+        return found
+    if re.search(r"\b(ms|msecs?|milli[- ]?seconds?)\b", said, re.IGNORECASE):
+        return found / 1e3
+    if re.search(r"(\b(us|usecs?|micro[- ]?seconds?)\b|µs)", said, re.IGNORECASE):
+        return found / 1e6
+    if re.search(r"(\[min\]|\bin minutes\b|^\s*min(utes)?\s*$)", said, re.IGNORECASE):
+        return found * 60
+    return found
 
 
 def millimetres(value: Any) -> float | None:

@@ -28,13 +28,11 @@ def _rules(how: Callable[..., Any], *keywords: str, with_comment: bool = False) 
 
 
 def _milliseconds(value: Any) -> float | None:
-    found = convert.seconds(value)
-    return None if found is None else found / 1000
+    return convert.seconds(value, "ms")
 
 
 def _microseconds(value: Any) -> float | None:
-    found = convert.seconds(value)
-    return None if found is None else found / 1e6
+    return convert.seconds(value, "us")
 
 
 def _airmass(value: Any) -> float | None:
@@ -68,11 +66,20 @@ def _full_scale(value: Any, comment: str) -> float | None:
 
 
 FIELDS: dict[str, tuple[Rule, ...]] = {
-    "target": _rules(convert.text, "OBJECT", "OBJNAME", "TARGET", "OBJECTNAME", "FIELD"),
+    "target": _rules(convert.text, "OBJECT", "OBJNAME", "TARGET", "OBJECTNAME", "OBSTARGET", "FIELD"),
     "filter": _rules(_filter, "FILTER", "FILTERID", "FILTNAM", "FILTER1", "FILTNAME", "INSFLNAM"),
     "exposure": (
         *_rules(
-            convert.seconds, "EXPTIME", "EXPOSURE", "EXP_TIME", "EXPOS", "EXPOSURETIME", "ITIME", "ELAPTIME", "TTIME"
+            convert.seconds,
+            "EXPTIME",
+            "EXPOSURE",
+            "EXP_TIME",
+            "EXPOS",
+            "EXPOSURETIME",
+            "ITIME",
+            "ELAPTIME",
+            "TTIME",
+            with_comment=True,
         ),
         *_rules(_milliseconds, "EXP (MS)", "EXPOSURE_MS", "EXPTIMEMS"),
         *_rules(_microseconds, "EXPOINUS", "EXP_US"),
@@ -83,7 +90,37 @@ FIELDS: dict[str, tuple[Rule, ...]] = {
     ),
     "telescope": _rules(convert.text, "TELESCOP", "TELESCOPE", "OTA"),
     "observer": _rules(convert.text, "OBSERVER", "OBSERVR", "AUTHOR"),
+    "observer_code": _rules(convert.text, "OBSCODE", "AAVSOCODE", "AAVSOID"),
     "site": _rules(convert.text, "SITENAME", "OBSERVAT", "SITE", "OBSGEO", "LOCATION"),
+    "latitude": _rules(
+        convert.latitude,
+        "SITELAT",
+        "LAT-OBS",
+        "OBSGEO-B",
+        "LATITUDE",
+        "OBS-LAT",
+        "SITE-LAT",
+        "GEOLAT",
+        "OBSLAT",
+    ),
+    "longitude": _rules(
+        convert.longitude,
+        "SITELONG",
+        "LONG-OBS",
+        "LON-OBS",
+        "OBSGEO-L",
+        "LONGITUD",
+        "LONGITUDE",
+        "OBS-LONG",
+        "SITELON",
+        "SITE-LON",
+        "GEOLON",
+        "OBSLON",
+        with_comment=True,
+    ),
+    "elevation": _rules(
+        convert.elevation, "SITEELEV", "ALT-OBS", "ELEV-OBS", "OBSGEO-H", "HEIGHT", "OBS-ELEV", "SITE-ALT", "GEOELEV"
+    ),
     "software": _rules(convert.text, "SWCREATE", "CREATOR", "PROGRAM", "SOFTWARE", "SWMODIFY"),
     "offset": _rules(convert.number, "OFFSET", "BLKLEVEL", "CAMOFFS", "BRIGHTNS", "CCDOFFSET"),
     "read_noise": _rules(convert.positive, "RDNOISE", "READNOIS", "READNOISE", "RON", "ENOISE", "RO_NOISE"),

@@ -153,7 +153,8 @@ def scan(source: FitsBytes) -> list[Unit]:
         units.append(Unit(header, offset, start, size))
         offset = start + -(-size // BLOCK) * BLOCK
     if not units:
-        raise FrameError(f"{source.path.name}: the file is empty ({source.size} bytes); copy it again")
+        what = f"is cut short: only {source.size} bytes, no header" if source.size else "is empty"
+        raise FrameError(f"{source.path.name}: the file {what}; copy it again from the camera's computer")
     return units
 
 
@@ -191,7 +192,7 @@ def find_image(source: FitsBytes) -> Found:
     notes = []
     end = unit.data_start + unit.data_size
     if source.size < end:
-        lost = end - source.size
+        lost = min(end - source.size, unit.data_size)
         raise FrameError(
             f"{name}: cut short: {lost} of {unit.data_size} bytes of pixels are missing "
             f"({100 * lost / max(unit.data_size, 1):.0f} %); copy it again from the camera's computer"

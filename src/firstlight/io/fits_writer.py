@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -35,7 +36,10 @@ def format_card(keyword: str, value: Any, comment: str = "") -> str:
 
 
 def _ascii(text: Any) -> str:
-    clean = str(text).replace("\n", " ").replace("\t", " ").encode("ascii", "replace").decode("ascii")
+    # FITS headers hold ASCII only: letters lose their accents.
+    plain = unicodedata.normalize("NFKD", str(text)).replace("\n", " ").replace("\t", " ")
+    plain = "".join(c for c in plain if not unicodedata.combining(c))
+    clean = plain.encode("ascii", "replace").decode("ascii")
     return "".join(c if " " <= c <= "~" else " " for c in clean)
 
 

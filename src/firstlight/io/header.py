@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,6 +29,8 @@ _TOLD = {
         re.IGNORECASE,
     ),
 }
+EDITED = "meta edit: "
+"""Begins the HISTORY card of a keyword changed by hand: it tells of no correction, whatever words it holds."""
 _EVERYTHING = frozenset({"bias", "dark", "flat"})
 STRUCTURAL = re.compile(
     r"(SIMPLE|XTENSION|BITPIX|NAXIS\d*|EXTEND|PCOUNT|GCOUNT|GROUPS|BSCALE|BZERO|BLANK|CHECKSUM|DATASUM|END|EXTNAME|EXTVER|EXTLEVEL"
@@ -77,12 +80,12 @@ def meta_from_header(cards: Sequence[Card], path: Path, shape: tuple[int, int, i
         take("kind", kind, source)
     if source in kinds.KEYWORDS and (other := kinds.contradiction(kind, path)):
         notes.append(f"{source} says {kind.value}, {other}")
-    start, source, time_notes = times.start_time(header)
+    start, source, time_notes = times.start_time(header, found.get("exposure"))
     notes += time_notes
     take("start", start, source)
     for field, keyword in (("end", "DATE-END"), ("middle", "DATE-AVG")):
-        if isinstance(header.get(keyword), str):
-            take(field, times.parse_time(header.get(keyword)), keyword)
+        take(field, times.time_in(header, keyword), keyword)
+    _to_icrs(header, found, sources)
     _gains(header, take)
     _geometry(header, take)
     _colours(header, shape, take, notes)
@@ -101,6 +104,22 @@ def meta_from_header(cards: Sequence[Card], path: Path, shape: tuple[int, int, i
             del found["middle"], sources["middle"]
     kept = tuple(card for card in cards if card[0] and not STRUCTURAL.match(card[0]))
     return Meta(**found, sources=sources, notes=tuple(notes), cards=kept)
+
+
+def _to_icrs(header: Header, found: dict[str, Any], sources: dict[str, str]) -> None:
+    """Positions of another equinox (of the date, 1950) led to that of 2000; the difference to ICRS is below 0.1"."""
+    equinox = convert.number(header.get("EQUINOX", header.get("EPOCH")))
+    if equinox is None or abs(equinox - 2000) < 0.01 or not 1800 <= equinox <= 2200:
+        return
+    if not {"ra", "dec"} <= found.keys():
+        return
+    import erfa
+
+    matrix = erfa.pmat06(2451545.0, (equinox - 2000) * 365.25)
+    ra, dec = erfa.c2s(matrix.T @ erfa.s2c(math.radians(found["ra"]), math.radians(found["dec"])))
+    found["ra"], found["dec"] = math.degrees(ra) % 360, math.degrees(dec)
+    for name in ("ra", "dec"):
+        sources[name] += f", from equinox {equinox:g}"
 
 
 def _gains(header: Header, take: Any) -> None:
@@ -212,7 +231,7 @@ def _calibrated(header: Header, path: Path) -> tuple[frozenset[str], str]:
     reduction = convert.number(header.get("RLEVEL"))
     if reduction is not None and reduction >= 90:
         return _EVERYTHING, "RLEVEL"
-    lines = list(header.commentary("HISTORY"))
+    lines = [line for line in header.commentary("HISTORY") if EDITED not in line]
     done = frozenset(name for name, told in _TOLD.items() if any(told.search(line) for line in lines))
     if done:
         return done, "HISTORY"

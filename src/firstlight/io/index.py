@@ -26,7 +26,7 @@ from firstlight.model.image import PixelUnit, State
 from firstlight.model.meta import Kind, Meta
 from firstlight.model.plate import Plate
 
-FORMAT = f"1 {__version__}"
+FORMAT = f"2 {__version__}"
 """Entries of another version are read anew: a better reading of headers must not be hidden by an old one."""
 _SOURCES = {
     kind.__name__: kind

@@ -60,7 +60,7 @@ def find_files(folder: str | os.PathLike[str]) -> list[Path]:
         raise InputError(f"{folder}: there is no such folder; give the folder of a session, or a file")
     found: list[Path] = []
     seen: set[tuple[int, int]] = set()
-    for here, folders, names in os.walk(folder, followlinks=True):
+    for here, folders, names in os.walk(folder, onerror=_refuse_unless_of_the_system, followlinks=True):
         status = os.stat(here)
         if (status.st_dev, status.st_ino) in seen:
             folders.clear()
@@ -72,6 +72,18 @@ def find_files(folder: str | os.PathLike[str]) -> list[Path]:
             if not name.startswith(".") and format_of(path) is not None and path.is_file():
                 found.append(path)
     return sorted(found)
+
+
+_OF_THE_SYSTEM = frozenset(["lost+found", "system volume information", "$recycle.bin"])
+"""Folders of disks and cards that nobody may look into."""
+
+
+def _refuse_unless_of_the_system(error: OSError) -> None:
+    # Passed over, the frames in it would be missing without a word.
+    if Path(error.filename).name.lower() not in _OF_THE_SYSTEM:
+        raise InputError(
+            f"{error.filename}: this folder cannot be read: {error.strerror}; look at its permissions"
+        ) from error
 
 
 def open_frames(path: str | os.PathLike[str]) -> list[Frame]:
@@ -94,14 +106,13 @@ def open_frames(path: str | os.PathLike[str]) -> list[Frame]:
             return [frames[int(number) - 1]]
         what = "is a folder, not a file" if path.is_dir() else "there is no such file"
         raise InputError(f"{path}: {what}; give the path of an image")
-    kind = _kind_of_content(path) or format_of(path)
-    opener = _opener(kind)
-    if opener is None:
-        raise FrameError(
-            f"{path.name}: not a format that is read; FITS, camera raw, DNG, TIFF, PNG, JPEG, XISF and SER are; "
-            "convert it, or take it out of the folder"
-        )
     try:
+        opener = _opener(_kind_of_content(path) or format_of(path))
+        if opener is None:
+            raise FrameError(
+                f"{path.name}: not a format that is read; FITS, camera raw, DNG, TIFF, PNG, JPEG, XISF and SER are; "
+                "convert it, or take it out of the folder"
+            )
         return opener(path)
     except OSError as error:
         raise FrameError(

@@ -49,7 +49,15 @@ class Meta:
     serial: str | None = None
     telescope: str | None = None
     observer: str | None = None
+    observer_code: str | None = None
+    """The observer's code, such as AAVSO's."""
     site: str | None = None
+    latitude: float | None = None
+    """Of the site, degrees, north positive (WGS 84)."""
+    longitude: float | None = None
+    """Of the site, degrees, east positive, -180 to 180."""
+    elevation: float | None = None
+    """Of the site above the sea, m."""
     software: str | None = None
     """The program that wrote the file."""
     gain: float | None = None
@@ -115,7 +123,8 @@ class Meta:
             return self.middle
         if self.start is None:
             return None
-        if self.end is not None:
+        # Programs write DATE-END after the readout: of one exposure its time tells better.
+        if self.end is not None and (self.exposure is None or self.n_combined > 1):
             return self.start + (self.end - self.start) / 2
         return self.start + timedelta(seconds=(self.exposure or 0.0) / 2)
 

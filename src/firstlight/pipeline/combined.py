@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from firstlight.model.meta import Kind, Meta
+from firstlight.ops.meta.observing import observed
 
 
 def combined_meta(like: Meta, metas: Sequence[Meta], weights: np.ndarray, factors: np.ndarray) -> Meta:
@@ -15,7 +16,8 @@ def combined_meta(like: Meta, metas: Sequence[Meta], weights: np.ndarray, factor
 
     Exposure and number of frames are sums. The middle is weighted as the pixels are. Gain is e-/adu of the weighted
     mean, ``W^2 / sum(w^2 f / g)``: N times that of one frame for equal weights. Read noise is that of the sum of the
-    frames in electrons, sqrt(N) times that of one. Start and end are those of the first and the last.
+    frames in electrons, sqrt(N) times that of one. Start and end are those of the first and the last. The airmass is
+    the weighted mean.
 
     Parameters
     ----------
@@ -34,7 +36,7 @@ def combined_meta(like: Meta, metas: Sequence[Meta], weights: np.ndarray, factor
     starts = [m.start for m in metas]
     ends = [m.end or (m.start + timedelta(seconds=m.exposure or 0.0) if m.start else None) for m in metas]
     gain, read_noise = _detector(metas, weights, factors)
-    return like.replace(
+    stack = like.replace(
         kind=Kind.STACK,
         exposure=float(sum(exposures)) if all(e is not None for e in exposures) else None,  # type: ignore[arg-type]
         start=min(starts) if all(starts) else None,  # type: ignore[type-var]
@@ -47,6 +49,7 @@ def combined_meta(like: Meta, metas: Sequence[Meta], weights: np.ndarray, factor
         n_combined=int(sum(m.n_combined for m in metas)),
         notes=(),
     )
+    return observed(stack, metas, list(map(float, weights)))
 
 
 def _detector(metas: Sequence[Meta], weights: np.ndarray, factors: np.ndarray) -> tuple[float | None, float | None]:

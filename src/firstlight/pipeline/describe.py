@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -15,7 +16,10 @@ from firstlight.pipeline.plan import Plan, n_stacks
 def describe_plan(plan: Plan) -> str:
     """The plan as text: what is what, which master each light gets and why, what is missing."""
     lines = [f"Session {plan.session}: {len(plan.sightings)} frames"]
-    how: dict[tuple[str, str], int] = Counter((s.kind.value, s.how) for s in plan.sightings)
+    # Each file has a name of its own: those that its name tells are one line.
+    how: dict[tuple[str, str], int] = Counter(
+        (s.kind.value, re.sub(r"^file name '.*?'", "file name", s.how)) for s in plan.sightings
+    )
     for (kind, reason), number in sorted(how.items()):
         lines.append(f"  {number:5d} {kind:<10s} by {reason}")
     if plan.broken:
@@ -41,7 +45,9 @@ def describe_plan(plan: Plan) -> str:
     if plan.notes:
         lines.append("Notes:")
         lines += [f"  {note}" for note in plan.notes]
-    if not plan.groups:
+    if not plan.sightings:
+        lines.append("No frame can be used: nothing will be made.")
+    elif not plan.groups:
         lines.append("No lights: the masters will be made, and nothing stacked.")
     if plan.memory_bytes:
         lines.append(f"Memory: about {plan.memory_bytes / 1e6:.0f} MB for the drizzled stack")

@@ -254,7 +254,10 @@ def stack_meta(prepared: Prepared, engine: Engine) -> Meta:
     Exposure is the sum; the middle is weighted by weight and exposure; gain is e-/adu of the weighted mean (N times
     that of one frame for equal weights; each frame with the gain of its own header), read noise that of the sum of N
     frames (sqrt(N) times); saturation is the lowest level at which a frame, as calibrated and normalised, saturates.
+    Altitude, Moon and the like are those of the middle, the airmass is the weighted mean.
     """
+    from firstlight.ops.meta.observing import observed
+
     like = prepared.reference.frame.meta
     metas = [c.frame.meta for c in engine.contributions]
     weights = np.array([c.weight for c in engine.contributions])
@@ -278,7 +281,7 @@ def stack_meta(prepared: Prepared, engine: Engine) -> Meta:
     ]
     done = frozenset.intersection(*(_applied(c) for c in engine.contributions))
     step = engine.colours.shrink if engine.colours else 1
-    return like.replace(
+    stack = like.replace(
         kind=Kind.STACK,
         target=prepared.group.target,
         exposure=total,
@@ -296,6 +299,7 @@ def stack_meta(prepared: Prepared, engine: Engine) -> Meta:
         n_combined=int(sum(m.n_combined for m in metas)),
         notes=(),
     )
+    return observed(stack, metas, list(map(float, weights)))
 
 
 def _applied(contribution: Contribution) -> frozenset[str]:

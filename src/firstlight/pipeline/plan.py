@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from firstlight.errors import FrameError, InputError, nearest
@@ -17,7 +17,9 @@ from firstlight.library.classify import Sighting, classify
 from firstlight.library.match import same_exposure, same_gain
 from firstlight.library.plans import Assignment, Calibrations, exposure_words, slug
 from firstlight.model.meta import Kind
+from firstlight.model.observing import Observing
 from firstlight.pipeline.at_hand import masters_at_hand, needed_masters
+from firstlight.pipeline.facts import key_of, observe, with_airmass, with_facts
 from firstlight.pipeline.grouping import cut
 from firstlight.pipeline.progress import Progress
 from firstlight.pipeline.register import is_named
@@ -61,6 +63,10 @@ class Plan:
     notes: tuple[str, ...]
     libraries: tuple[Path, ...] = ()
     """Folders whose masters were at hand."""
+    side_files: tuple[Path, ...] = ()
+    """Metadata and tables of sites that were read besides the frames."""
+    observing: Mapping[str, Observing] = field(default_factory=dict)
+    """Circumstances in the middle of each light, by `firstlight.pipeline.facts.key_of`."""
 
     def counts(self) -> Counter[str]:
         return Counter(sighting.kind.value for sighting in self.sightings)
@@ -144,12 +150,19 @@ def plan(
     progress.begin("reading headers", len(files), "files")
     frames, broken = _open(files, target, progress)
     progress.end()
+    known = with_facts(frames, settings, root)
     sightings, notes = [], []
-    for frame in frames:
+    for frame in known.frames:
         try:
             sightings.append(classify(frame))
         except FrameError as error:
             broken.append((frame.path, str(error)))
+    lights = [s.frame for s in sightings if s.kind == Kind.LIGHT]
+    observing, missing = observe(lights)
+    sightings = [
+        replace(s, frame=with_airmass(s.frame, observing[key_of(s.frame)])) if s.kind == Kind.LIGHT else s
+        for s in sightings
+    ]
     unknown = [s.frame for s in sightings if s.how.startswith("nothing says")]
     if unknown:
         notes.append(f"{_some(unknown)}: nothing says what kind of frame it is; taken as light")
@@ -168,10 +181,11 @@ def plan(
     lights = [a.light for group in groups for a in group.assignments]
     settings = settings.model_copy(update={"normalize": check_weighing(settings.normalize, lights, root)})
     _check_reference(settings.registration.reference, lights)
-    notes += _notes(frames)
+    notes += [*_notes([s.frame for s in sightings]), *known.notes, *missing]
     return Plan(
-        session, target, settings, tuple(sightings), calibrations, groups, tuple(broken), tuple(notes), libraries
-    )
+        session, target, settings, tuple(sightings), calibrations, groups, tuple(broken), tuple(notes), libraries,
+        known.files, observing,
+    )  # fmt: skip
 
 
 def _open(files: Sequence[Path], target: Path, progress: Progress) -> tuple[list[Frame], list[tuple[Path, str]]]:

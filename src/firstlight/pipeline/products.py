@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 
 from firstlight.io.atomic import atomic_path
+from firstlight.io.frame import Frame
 from firstlight.io.pictures import write_picture
 from firstlight.io.write import write
 from firstlight.model.image import Image
 from firstlight.ops.spec import parse_step
+from firstlight.pipeline.facts import key_of
 from firstlight.pipeline.group import GroupResult, Prepared, matrix_of
 from firstlight.pipeline.masters import MasterShelf
 from firstlight.pipeline.plan import Plan
@@ -25,6 +27,8 @@ from firstlight.pipeline.record import RUN_FILE
 COLUMNS = (
     "file", "kind", "target", "filter", "exposure", "accepted", "reason", "weight", "scale", "stars", "fwhm",
     "eccentricity", "background", "noise", "snr", "m00", "m01", "m02", "m10", "m11", "m12", "rejected", "stack",
+    "middle", "airmass", "altitude", "azimuth", "hour_angle", "moon_distance", "moon_illumination", "moon_altitude",
+    "sun_altitude", "bjd_tdb",
 )  # fmt: skip
 
 
@@ -153,6 +157,7 @@ def frame_rows(
             "accepted": int(path not in set_aside),
             "reason": set_aside.get(path, ""),
         }
+        row |= _sky(sighting.frame, plan)
         if path in measured:
             light = measured[path]
             quality = light.quality
@@ -177,6 +182,23 @@ def frame_rows(
     for path, reason in plan.broken:
         rows.append({"file": _relative(path, plan.session), "kind": "", "accepted": 0, "reason": reason})
     return sorted(rows, key=lambda row: row["file"])
+
+
+_DIGITS = {"bjd_tdb": 7, "moon_illumination": 3}
+
+
+def _sky(frame: Frame, plan: Plan) -> dict[str, str]:
+    """Time and circumstances of a light; airmass as the header has it, where it has one."""
+    there = plan.observing.get(key_of(frame))
+    if there is None:
+        return {}
+    meta = frame.meta
+    row = {"middle": "" if meta.mid_time is None else meta.mid_time.isoformat(timespec="milliseconds")}
+    row["airmass"] = "" if meta.airmass is None else f"{meta.airmass:.4f}"
+    for name in COLUMNS[COLUMNS.index("airmass") + 1 :]:
+        value = getattr(there, name)
+        row[name] = "" if value is None else f"{value:.{_DIGITS.get(name, 2)}f}"
+    return row
 
 
 def _relative(path: Path, session: Path) -> str:

@@ -85,7 +85,8 @@ class Record:
         rule = plan.settings.normalize
         table = content_hash(Path(rule.weights_file)) if rule.weights == "csv" else ""
         shared = sorted(frame_stamp(m.like) for m in needed_masters(plan) if m.shared)
-        return cls(fingerprint_of(stamps, broken, chosen, table, shared), stamps)
+        beside = [[str(path), content_hash(path)] for path in plan.side_files]
+        return cls(fingerprint_of(stamps, broken, chosen, table, shared, beside), stamps)
 
     def finished(
         self,
@@ -116,6 +117,7 @@ class Record:
             "session": str(plan.session),
             "settings": plan.settings.model_dump(),
             "inputs": inputs,
+            "side_files": [str(path) for path in plan.side_files],
             "masters": [
                 {
                     "file": shelf.files[id(m.plan)].name,

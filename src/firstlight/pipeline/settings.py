@@ -10,6 +10,7 @@ from pydantic import Field
 from firstlight.library.plans import Rules
 from firstlight.ops.align.match import MatchStars
 from firstlight.ops.inspect.stars import FindStars
+from firstlight.ops.meta.facts import Facts
 from firstlight.ops.registry import Params
 from firstlight.ops.stack.combine import Combine
 from firstlight.ops.stack.drizzle import Drizzle
@@ -116,7 +117,7 @@ class Output(Params):
 Mix = Literal["nothing", "exposure", "gain", "both"]
 
 
-class Settings(Params):
+class Settings(Facts):
     """All settings of `firstlight process`."""
 
     calibrate: Calibrate = Calibrate()

@@ -86,6 +86,10 @@ class FilesResult:
         return len(self.engine.parts)
 
 
+def _repeated(count: int) -> list[str]:
+    return [f"{count} file{'s were' if count > 1 else ' was'} given more than once: taken once"] if count else []
+
+
 def stack_files(
     files: Sequence[str | Path],
     output: str | Path,
@@ -127,6 +131,8 @@ def stack_files(
     paths = [path for given in files for path in (find_files(given) if Path(given).is_dir() else [Path(given)])]
     output = Path(output)
     paths = [path for path in paths if path.resolve() != output.resolve()]
+    # A file given twice, by a folder and by its name, would count its exposures twice.
+    files_given, paths = paths, list({path.resolve(): path for path in paths}.values())
     if not paths:
         raise InputError("no files to combine; give the paths of images")
     if output.suffix.lower() not in (".fits", ".fit", ".fts"):
@@ -134,7 +140,7 @@ def stack_files(
     workers, budget = thread_count(settings.threads), memory_budget(settings.memory)
     _check_room(paths, output, settings)
     with thread_pool(settings.threads) as executor, Scratch(output.parent) as scratch:
-        run = _Run(settings, clock, executor, workers, budget)
+        run = _Run(settings, clock, executor, workers, budget, notes=_repeated(len(files_given) - len(paths)))
         with clock.stage("open", len(paths), "files") as stage:
             members, run.set_aside = open_members(paths, scratch, executor, workers, stage.advance)
         if not members:

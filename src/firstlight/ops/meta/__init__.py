@@ -1,0 +1,1 @@
+"""Facts of the header: what follows from time, place and position."""
