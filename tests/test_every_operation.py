@@ -82,6 +82,18 @@ def frames_for(operation: Operation, image: Image, seed: int = 0) -> list[Image]
         "dark": lambda: master(20.0, 1.5, kind=Kind.MASTER_DARK, calibrated=frozenset({"bias"})),
         "flat": lambda: master(1.0, 0.005, kind=Kind.MASTER_FLAT, unit=PixelUnit.NORMALISED),
     }
+
+    def bad_map() -> Image:
+        # Within the hole of test_nan_and_missing_regions_do_not_spread: more flags than its own would look like spread.
+        marked = np.zeros(image.shape)
+        marked[:, 22:24, 31:32] = 1
+        return Image(marked, variance=np.zeros(image.shape), meta=image.meta, unit=PixelUnit.NORMALISED)
+
+    def fringes() -> Image:
+        wave = 8 * np.sin(np.arange(image.shape[2]) / 2.5) + 0.3 * rng.standard_normal(image.shape)
+        return Image(wave, variance=np.full(image.shape, 0.3**2), meta=image.meta)
+
+    made |= {"map": bad_map, "fringe": fringes}
     return [
         made.get(name, lambda: sky("mono" if image.shape[0] == 1 else "colour", seed + 77))()
         for name in operation.frames
