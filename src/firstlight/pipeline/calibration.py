@@ -86,6 +86,12 @@ class Calibration:
     """Distance of pixels of one colour: 2 on a CFA mosaic."""
     applied: frozenset[str] = frozenset()
     """Corrections this holds: any of ``bias``, ``dark``, ``flat``."""
+    row_offsets: np.ndarray | None = None
+    """float32 (channels, y): banding, subtracted last."""
+    column_offsets: np.ndarray | None = None
+    """float32 (channels, x)."""
+    single: bool = False
+    """Of one light alone: no plane is kept, for there are as many of these as lights."""
 
     @cached_property
     def pedestal(self) -> float:
@@ -126,6 +132,14 @@ class Calibration:
             planes.append(plane)
         return tuple(planes)
 
+    def of_one_light(self) -> Calibration:
+        """The same, for one light alone."""
+        return replace(self, single=True)
+
+    def with_banding(self, rows: np.ndarray, columns: np.ndarray) -> Calibration:
+        """The same, and these offsets of rows (channels, y) and columns (channels, x) taken off."""
+        return replace(self, row_offsets=rows, column_offsets=columns)
+
     def band(self, frame: Frame, top: int, bottom: int, buffers: Buffers | None = None) -> Band:
         """Calibrate rows top <= y < bottom. The result does not depend on how a frame is cut into bands.
 
@@ -149,6 +163,9 @@ class Calibration:
             else:
                 full, broken = calibrated_rows(frame, raw[channel], coding, offset, gain, plane), _NOWHERE
             ys, xs = self._repair(plane, channel, first, last, broken)
+            if self.row_offsets is not None and self.column_offsets is not None:
+                plane -= self.row_offsets[channel, first:last, None]
+                plane -= self.column_offsets[channel]
             missing.append((ys + first, xs))
             saturated.append((full[0] + first, full[1]))
         return Band(data[:, top - first : data.shape[1] - (last - bottom)], top, missing, saturated)
@@ -161,7 +178,12 @@ class Calibration:
         ys, xs = _NOWHERE
         if self.defects:
             ys, xs = self.defects[channel].between(first, last)
-            ys, bad = ys - first, self.bad[channel][first:last]
+            ys = ys - first
+            if self.single:
+                bad = np.zeros(plane.shape, np.uint8)
+                bad[ys, xs] = 1
+            else:
+                bad = self.bad[channel][first:last]
         if len(broken[0]):
             ys, xs = np.concatenate([ys, broken[0]]), np.concatenate([xs, broken[1]])
             bad = bad.copy() if self.defects else np.zeros(plane.shape, np.uint8)

@@ -41,6 +41,9 @@ def describe_plan(plan: Plan) -> str:
         for reasons, names in _by_reasons(group.assignments):
             lines.append(f"  {names_words(names)}")
             lines += [f"      {reason}" for reason in reasons]
+    if plan.noise:
+        lines.append("Noise model (asked for, detector profile, header, in this order):")
+        lines += [f"  {words}" for words in plan.noise]
     lines += missing_words(plan.calibrations.assignments)
     if plan.notes:
         lines.append("Notes:")

@@ -18,6 +18,7 @@ from firstlight.ops.inspect.median import median
 from firstlight.ops.inspect.stars import FindStars, find_stars
 from firstlight.pipeline.buffers import Buffers
 from firstlight.pipeline.calibration import Calibration
+from firstlight.pipeline.clean import Clean, cleaned
 from firstlight.pipeline.local import measure_cells
 
 SPIKE_SIGMA = 2.5
@@ -72,8 +73,9 @@ def measure_light(
     seek_spikes: bool = False,
     keep_cells: bool = False,
     buffers: Buffers | None = None,
+    clean: Clean | None = None,
 ) -> Light:
-    """Calibrate one light in memory and measure it.
+    """Calibrate one light in memory, clean it where asked, and measure it.
 
     On CFA data stars are sought on the 3 x 3 binomial luminance of the mosaic, so that positions are those of the full
     frame; background and noise are those of each colour.
@@ -86,6 +88,9 @@ def measure_light(
     frame = assignment.light
     channels, height, width = frame.shape
     band = calibration.band(frame, 0, height, buffers)
+    if clean is not None and clean.wanted:
+        calibration = cleaned(calibration.of_one_light(), frame, band, clean)
+        band = calibration.band(frame, 0, height, buffers)
     full = sum(len(ys) for ys, _ in band.saturated)
     if full > SATURATED_FRAME * channels * height * width:
         raise FrameError(

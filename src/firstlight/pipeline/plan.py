@@ -19,6 +19,7 @@ from firstlight.library.plans import Assignment, Calibrations, exposure_words, s
 from firstlight.model.meta import Kind
 from firstlight.model.observing import Observing
 from firstlight.pipeline.at_hand import masters_at_hand, needed_masters
+from firstlight.pipeline.clean import check_named, noise_of
 from firstlight.pipeline.facts import key_of, observe, with_airmass, with_facts
 from firstlight.pipeline.grouping import cut
 from firstlight.pipeline.progress import Progress
@@ -67,6 +68,8 @@ class Plan:
     """Metadata and tables of sites that were read besides the frames."""
     observing: Mapping[str, Observing] = field(default_factory=dict)
     """Circumstances in the middle of each light, by `firstlight.pipeline.facts.key_of`."""
+    noise: tuple[str, ...] = ()
+    """Where the gain and the read noise of the lights come from, in sentences."""
 
     def counts(self) -> Counter[str]:
         return Counter(sighting.kind.value for sighting in self.sightings)
@@ -177,6 +180,8 @@ def plan(
     shelf, libraries, remarks = masters_at_hand(settings.library, target / "masters", {str(f) for f in files})
     notes += remarks
     calibrations = plan_calibrations(sightings, settings.calibrate.rules, shelf)
+    noise = noise_of(calibrations.assignments, settings.calibrate)
+    check_named(settings.calibrate.bad_pixels, calibrations.assignments)
     groups = group_lights(calibrations.assignments, root.resolve().name, settings.first, settings.mix)
     lights = [a.light for group in groups for a in group.assignments]
     settings = settings.model_copy(update={"normalize": check_weighing(settings.normalize, lights, root)})
@@ -184,7 +189,7 @@ def plan(
     notes += [*_notes([s.frame for s in sightings]), *known.notes, *missing]
     return Plan(
         session, target, settings, tuple(sightings), calibrations, groups, tuple(broken), tuple(notes), libraries,
-        known.files, observing,
+        known.files, observing, noise,
     )  # fmt: skip
 
 

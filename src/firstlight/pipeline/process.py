@@ -14,6 +14,7 @@ from firstlight.pipeline import products
 from firstlight.pipeline.at_hand import without
 from firstlight.pipeline.buffers import Buffers
 from firstlight.pipeline.calibration import compile_all
+from firstlight.pipeline.clean import Clean, with_named, with_noise
 from firstlight.pipeline.dark_scales import find_scales
 from firstlight.pipeline.drizzle import check_first_pass
 from firstlight.pipeline.executors import check_memory, memory_budget, ordered, thread_count, thread_pool
@@ -176,6 +177,8 @@ class _Run:
         assignments = [a for group in self.plan.groups for a in group.assignments]
         calibrations = compile_all(assignments, shelf.get)
         settings = self.plan.settings
+        calibrations = with_named(calibrations, settings.calibrate.bad_pixels)
+        clean = Clean.of(settings.calibrate)
 
         seekers = {a.light.path for group in self.plan.groups for a in spread_over(group.assignments)}
 
@@ -183,12 +186,12 @@ class _Run:
             path = assignment.light.path
             try:
                 assignment.light.source.check()
-                light = decoded(assignment.light, self.scratch)
+                light = with_noise(decoded(assignment.light, self.scratch), settings.calibrate)
                 ready = type(assignment)(**{**assignment.__dict__, "light": light})
                 key = (*assignment.key, assignment.light.shape)
                 return path, measure_light(
                     ready, calibrations[key], settings.stars, seek_spikes=path in seekers,
-                    keep_cells=settings.normalize.mode == "local", buffers=buffers,
+                    keep_cells=settings.normalize.mode == "local", buffers=buffers, clean=clean,
                 )  # fmt: skip
             except FrameError as error:
                 return path, str(error)

@@ -83,6 +83,9 @@ class Record:
         broken = [[str(path), reason] for path, reason in plan.broken]
         chosen = plan.settings.model_dump(exclude={"threads", "memory"})
         rule = plan.settings.normalize
+        named = plan.settings.calibrate.bad_pixels
+        chosen["noise"] = list(plan.noise)
+        chosen["bad_pixels"] = content_hash(Path(named)) if named else ""
         table = content_hash(Path(rule.weights_file)) if rule.weights == "csv" else ""
         shared = sorted(frame_stamp(m.like) for m in needed_masters(plan) if m.shared)
         beside = [[str(path), content_hash(path)] for path in plan.side_files]

@@ -17,7 +17,7 @@ from firstlight.ops.stack.drizzle import Drizzle
 from firstlight.ops.stack.normalize import Mode
 from firstlight.ops.stack.weights import Weighing
 from firstlight.pipeline.grouping import Grouping
-from firstlight.units import Percent, Px, Sigma
+from firstlight.units import Electrons, Percent, Px, Sigma, Unit
 
 
 class Calibrate(Params):
@@ -36,6 +36,18 @@ class Calibrate(Params):
     """Where no flat fits: make one of the lights themselves (7 or more, of a bright sky, moved between exposures)."""
     own_first: bool = True
     """Masters of the session's own frames go before those of the library, unless only these fit without a warning."""
+    gain: Annotated[float, Field(ge=0), Unit("e-/adu")] = 0.0
+    """Electrons per adu of all lights; 0: as the detector's profile says (`firstlight detector`), else the header."""
+    read_noise: Annotated[Electrons, Field(ge=0)] = 0.0
+    """Noise of one reading of all lights; 0: likewise."""
+    bad_pixels: str = ""
+    """A map (FITS, of `firstlight detector` or another program) or a list (YAML, TOML, JSON) of bad pixels, which are
+    mended and left out besides those that darks, flats and lights show."""
+    cosmic_rays: bool = False
+    """Find cosmic rays on each light (`cal:cosmicrays`) before its stars are measured: for a handful of lights, too few
+    for rejection. About 1.2 s for a million pixels."""
+    banding: Literal["none", "rows", "columns", "both"] = "none"
+    """Level the rows or columns of each light with their neighbours (`nr:banding`)."""
     debayer: Literal["bilinear", "edge", "superpixel"] = "bilinear"
     """How colours are filled in on CFA data; ``superpixel`` halves the size."""
 
