@@ -71,5 +71,5 @@ def test_dead_pixels_take_the_smallest_good_value():
 
 
 def test_darkness_is_no_flat():
-    with pytest.raises(InputError, match="must be above 0"):
+    with pytest.raises(InputError, match="must be above 0; is it a flat"):
         shape_flat(Image(np.full((8, 8), 100.0)), ShapeFlat(pedestal=200))

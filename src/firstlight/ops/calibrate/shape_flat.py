@@ -11,6 +11,7 @@ from firstlight.errors import InputError
 from firstlight.model.flags import Flag
 from firstlight.model.image import Image, PixelUnit, State
 from firstlight.ops.calibrate.planes import colour_planes
+from firstlight.ops.inspect.flat_exposure import why_unfit
 from firstlight.ops.registry import Params, Reach, operation
 from firstlight.units import Adu, Percent, SubPx
 
@@ -42,12 +43,16 @@ def shape_flat(image: Image, p: ShapeFlat) -> Image:
     Raises
     ------
     InputError
-        The mean above the pedestal is not above 0.
+        It is over-exposed (more than 5 % of its pixels are full) or under-exposed (signal below 10 times the noise);
+        the message has the numbers.
 
-    >>> flat = shape_flat(Image([[90.0, 110.0], [100.0, 100.0]]), ShapeFlat())
+    >>> flat = shape_flat(Image([[98.0, 102.0], [100.0, 100.0]]), ShapeFlat())
     >>> flat.data.ravel().tolist(), str(flat.unit)
-    ([0.8999999761581421, 1.100000023841858, 1.0, 1.0], 'normalised')
+    ([0.98..., 1.01..., 1.0, 1.0], 'normalised')
     """
+    unfit = why_unfit(image, p.pedestal)
+    if unfit:
+        raise InputError(f"cal:shapeflat: {unfit}")
     data = (image.data - np.float32(p.pedestal)).astype(np.float32)
     good = image.good
     variance = None if image.variance is None else image.variance.astype(np.float32)
@@ -58,9 +63,7 @@ def shape_flat(image: Image, p: ShapeFlat) -> Image:
     for place, own in zip(places, means):
         mean = own if p.mode == "colour" else overall
         if not (own > 0 and mean > 0):
-            raise InputError(
-                f"cal:shapeflat: the mean above the pedestal is {own:.3g}; it must be above 0; is it a flat?"
-            )
+            raise InputError(f"cal:shapeflat: its mean above the pedestal is {own:.3g}; it must be above 0")
         plane, ok = data[place] / np.float32(mean), good[place]
         limit = p.floor / 100 * own / mean
         if image.unit == PixelUnit.ADU and p.floor:
