@@ -32,6 +32,25 @@ def test_stars_alone_make_no_trail(seed):
     assert ("NTRAILS", 0, "trails found") in result.meta.cards
 
 
+def test_a_nebula_is_no_trail_but_a_trail_across_it_is():
+    y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    nebula = 60 * np.exp(-((x - 450) ** 2 / 70**2 + (y - 350) ** 2 / 45**2)) + 80 * (np.hypot(x - 200, y - 500) < 60)
+    nebula = nebula * (1 + 0.3 * np.sin(x / 23.0) * np.sin(y / 31.0))
+    assert not has(flag_trails(Image(sky(5) + nebula), Trails()).flags, Flag.TRAIL).any()
+    light = trail(SHAPE, 450, 350, 35, 300, 3.0)
+    found = has(flag_trails(Image(sky(5) + nebula + light), Trails()).flags, Flag.TRAIL)[0]
+    assert found[trail_mask(SHAPE, 450, 350, 35, 1.0)].mean() > 0.8
+    assert found[~trail_mask(SHAPE, 450, 350, 35, 14.0)].mean() < 1e-3
+
+
+def test_real_frames_of_a_nebula_hold_no_trail(real_data):
+    from firstlight.io.read import find_files, read
+
+    lights = [path for path in find_files(real_data("m27_asi224mc_als")) if "ight" in path.name][:3]
+    for path in lights:
+        assert not has(flag_trails(read(path), Trails()).flags, Flag.TRAIL).any()
+
+
 @pytest.mark.parametrize("angle", [0.0, 23.0, 45.0, 90.0, 117.0, 172.0])
 @pytest.mark.parametrize("peak", [1.0, 3.0, 30.0])
 def test_a_trail_is_found_whole_from_one_sigma_on(angle, peak):

@@ -24,6 +24,8 @@ SHORTEST = 40
 CHUNK = 8
 """Binned px: a line is looked at in pieces of this length; most of them must be lit, or it is a row of stars."""
 CONTINUOUS = 0.7
+SIDES = 6
+"""px: strips of this width on both sides must be darker."""
 WIDEST = 24
 """px: half width of the strip in which a streak's profile is measured."""
 
@@ -82,7 +84,10 @@ def find_streaks(
     noise = 1.4826 * float(np.median(np.abs(binned - np.median(binned)))) or 1.0
     binned = _without_stars((binned - np.median(binned)) / noise)
     found: list[Streak] = []
-    for _ in range(most):
+    # Nebulae make lines that are none: they cost tries, not finds.
+    for _ in range(3 * most):
+        if len(found) == most:
+            break
         line = _best_line(binned > LIT, limit)
         if line is None:
             break
@@ -202,6 +207,15 @@ def _measured(z: np.ndarray, binned: np.ndarray, theta: float, rho: float, step:
         return None
     inside = chunks[first:last]
     if np.mean(inside > 2 * error) < CONTINUOUS:
+        return None
+    # The rim of a nebula has light on one side, its inside on both: a streak stands above either.
+    if left < SIDES or right >= len(d) - SIDES:
+        return None
+    sides = np.maximum(*(
+        np.array([np.median(part) for part in np.array_split(each.mean(axis=0), len(chunks))]) - floor
+        for each in (strip[left - SIDES : left - 1], strip[right + 2 : right + SIDES + 1])
+    ))[first:last]  # fmt: skip
+    if np.mean(inside - sides > np.maximum(2 * error, 0.5 * inside)) < CONTINUOUS:
         return None
     edges = np.linspace(0, len(t), len(chunks) + 1)
     start, stop = t[int(edges[first])], t[min(int(edges[last]), len(t) - 1)]
