@@ -13,7 +13,7 @@ from astropy.io import fits
 from firstlight.errors import InputError, SpecError
 from firstlight.simulate.field import Field, field_from_catalog, zero_magnitude_flux
 from firstlight.simulate.geometry import sky_of
-from firstlight.simulate.night import PRESETS, Camera, Night, Scene, Sky, Telescope, load_truth, preset, simulate
+from firstlight.simulate.night import PRESETS, Camera, Comet, Night, Scene, Sky, Telescope, load_truth, preset, simulate
 from firstlight.simulate.truth import Truth
 
 SMALL = Night(
@@ -299,9 +299,9 @@ def test_settings_refuse_what_cannot_be():
 
 
 def test_every_setting_is_described():
-    for model in (Camera, Telescope, Sky, Night):
+    for model in (Camera, Telescope, Sky, Comet, Night):
         for name, info in model.model_fields.items():
-            if name not in ("camera", "telescope", "sky"):
+            if name not in ("camera", "telescope", "sky", "comet"):
                 assert info.description, f"{model.__name__}.{name}"
 
 

@@ -67,6 +67,8 @@ def came_to_nothing(result: Result) -> bool:
         return False
     frames: dict[str, int] = {}
     for stack in result.stacks:
+        if stack.layer in ("stars", "comet"):
+            continue
         whole = stack.prepared.group.part_of or stack.name
         frames[whole] = frames.get(whole, 0) + stack.n_frames
     return any(frames.get(group.name, 0) < min(2, (len(group.assignments) + 1) // 2) for group in result.plan.groups)
@@ -80,7 +82,7 @@ def summary(result: Result) -> str:
     for stack in result.stacks:
         lines += _stack_lines(stack)
     lights = sum(len(group.assignments) for group in result.plan.groups)
-    used = sum(stack.n_frames for stack in result.stacks)
+    used = sum(stack.n_frames for stack in result.stacks if stack.layer not in ("stars", "comet"))
     if result.masters:
         masters = "1 master" if len(result.masters) == 1 else f"{len(result.masters)} masters"
         lines.append(f"{masters}: " + ", ".join(m.plan.name.removeprefix("master_") for m in result.masters))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -74,3 +74,17 @@ def weighted_middle(metas: Sequence[Meta], weights: np.ndarray) -> datetime | No
     return datetime.fromtimestamp(first, tz=UTC) + timedelta(
         seconds=float(np.sum((seconds - first) * weights) / weights.sum())
     )
+
+
+def common_history(histories: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """Steps that all files have behind them.
+
+    >>> common_history([("a", "b"), ("a", "b")]), common_history([("a",), ("b",)])
+    (('a', 'b'), ())
+    """
+    return histories[0] if len(set(histories)) == 1 else ()
+
+
+def as_numbers(values: Iterable[float | None]) -> np.ndarray:
+    """With NaN for what is not known."""
+    return np.array([np.nan if value is None else value for value in values], np.float64)

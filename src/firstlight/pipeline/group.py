@@ -14,10 +14,12 @@ import numpy as np
 from firstlight.errors import FrameError
 from firstlight.model.image import Image, PixelUnit
 from firstlight.model.meta import Kind, Meta
+from firstlight.model.plate import Plate
 from firstlight.model.registration import Transform
 from firstlight.model.stars import Quality
-from firstlight.ops.align.grid import plan_grid
+from firstlight.ops.align.grid import Grid, plan_grid
 from firstlight.ops.inspect.stars import find_stars
+from firstlight.pipeline.calibration import Calibration
 from firstlight.pipeline.compare import compare_noise
 from firstlight.pipeline.contribute import base_frame, contributions_of, weighs_by_light
 from firstlight.pipeline.drizzle import Drizzler
@@ -27,12 +29,14 @@ from firstlight.pipeline.hotpixels import with_defects_of_lights
 from firstlight.pipeline.integrate import Contribution, Engine, Stacked
 from firstlight.pipeline.measure import Light
 from firstlight.pipeline.mosaic import Colours
+from firstlight.pipeline.panels import Panel
 from firstlight.pipeline.plan import Group
 from firstlight.pipeline.progress import Clock
 from firstlight.pipeline.register import Placed, place, rank_references
 from firstlight.pipeline.rejected import rejection_notes
 from firstlight.pipeline.select import reasons_after_registration, reasons_against
 from firstlight.pipeline.settings import Settings
+from firstlight.pipeline.tracking import attended
 
 
 @dataclass(eq=False)
@@ -45,6 +49,8 @@ class Prepared:
     measured: list[Light]
     set_aside: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    panels: list[Panel] = field(default_factory=list)
+    """Of a mosaic of the sky: its panels; ``placed`` are the lights of all of them."""
 
 
 @dataclass(eq=False)
@@ -63,6 +69,8 @@ class GroupResult:
     single_noise: float
     notes: list[str] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
+    layer: str = ""
+    """``stars``, ``comet`` or ``composite``, where a comet was followed."""
     drizzle: dict[str, Any] | None = None
     """How it was drizzled, if it was."""
     automatic: bool = False
@@ -158,9 +166,11 @@ def prepare_group(
 def _place_all(
     lights: list[Light], reference: Light, settings: Settings, executor: Executor, workers: int
 ) -> tuple[list[Placed], dict[str, str]]:
+    guide = attended(reference, settings.registration)
+
     def attempt(light: Light) -> Placed | str:
         try:
-            return place(light, reference, settings)
+            return place(light, reference, settings, guide)
         except FrameError as error:
             return str(error)
 
@@ -188,21 +198,33 @@ def stack_group(
         with clock.stage("drizzle", height * width, "px") as stage:
             stacked = drizzler.run(executor, workers, budget, stage.advance)
         notes += notes_of(drizzler, stacked)
+    return finish_stack(prepared, engine, stacked, settings, clock, notes, (), first, drizzler)
+
+
+def finish_stack(
+    prepared: Prepared, engine: Engine, stacked: Stacked, settings: Settings, clock: Clock, notes: list[str],
+    steps: tuple[str, ...] = (), first: Stacked | None = None, drizzler: Drizzler | None = None,
+    compared: tuple[Engine, Stacked] | None = None,
+) -> GroupResult:  # fmt: skip
+    """The image of a stack, with its header and history (``steps`` are added), and what is measured on it.
+
+    ``first`` is the stack before it was drizzled; ``compared`` the one whose noise is held against that of a
+    frame, where it is not this one.
+    """
     notes += rejection_notes([placed.light.name for placed in prepared.placed], stacked.rejected_fraction)
-    reference = engine.contributions[_index_of_reference(prepared)]
     with clock.stage("measure stack"):
-        meta, history = stack_meta(prepared, engine), _history(prepared, engine, settings)
+        meta, history = stack_meta(prepared, engine), (*_history(prepared, engine, settings), *steps)
         if drizzler:
-            meta = header_of(drizzler, meta, reference.frame.meta)
+            reference = engine.contributions[base_frame(prepared.placed, prepared.reference)].frame
+            meta = header_of(drizzler, meta, reference.meta)
         image = Image(
             stacked.mean, stacked.flags, stacked.variance,
             # Signal over noise: 1 where there is nothing.
             PixelUnit.NORMALISED if engine.combine.method == "chi2" else PixelUnit.ADU,
-            meta=meta, history=history,
-            plate=engine.grid.plate(prepared.reference.frame.plate, settings.drizzle.scale or 1.0 / engine.shrink),
+            plate=_plate(prepared, engine, settings), meta=meta, history=history,
         )  # fmt: skip
         quality = _measure(image, settings)
-        noise, single_noise = compare_noise(engine, reference, first)
+        noise, single_noise = _compared(prepared, *(compared or (engine, first or stacked)))
         if drizzler:
             noise = noise_of(drizzler, stacked)
             # Noise that neighbours share, more in some places than in others, looks like faint stars.
@@ -215,19 +237,35 @@ def stack_group(
     )  # fmt: skip
 
 
-def _index_of_reference(prepared: Prepared) -> int:
-    return base_frame(prepared.placed, prepared.reference)
+def _plate(prepared: Prepared, engine: Engine, settings: Settings) -> Plate | None:
+    """That of the reference, moved; None where it has none or is bent."""
+    transforms = [p.registration.transform for p in prepared.placed if p.light is prepared.reference]
+    if any(not transform.is_identity for transform in transforms):
+        return None
+    return engine.grid.plate(prepared.reference.frame.plate, settings.drizzle.scale or 1.0 / engine.shrink)
 
 
-def plan_engine(prepared: Prepared, settings: Settings) -> tuple[Engine, list[str]]:
-    """Scale factors, weights, grid and colours of a stack."""
+def _compared(prepared: Prepared, engine: Engine, stacked: Stacked) -> tuple[float, float]:
+    frames = {id(contribution.frame) for contribution in engine.contributions}
+    mine = [placed for placed in prepared.placed if id(placed.light.frame) in frames]
+    return compare_noise(engine, engine.contributions[base_frame(mine, prepared.reference)], stacked)
+
+
+def plan_engine(
+    prepared: Prepared, settings: Settings, grid: Grid | None = None, calibrations: dict[int, Calibration] | None = None
+) -> tuple[Engine, list[str]]:
+    """Scale factors, weights, grid (unless it is given) and colours of a stack.
+
+    ``calibrations`` (by ``id`` of the light) know the bad pixels that the lights themselves show, if that is known.
+    """
     reference, placed = prepared.reference, prepared.placed
     notes: list[str] = []
-    calibrations = with_defects_of_lights(placed, notes)
+    if calibrations is None:
+        calibrations = with_defects_of_lights(placed, notes)
     like = reference.frame
     colours = Colours(like.meta.cfa, settings.calibrate.debayer) if like.meta.cfa else None
     transforms = [p.registration.transform for p in placed]
-    grid = plan_grid(like.shape[1:], transforms, settings.registration.framing)
+    grid = grid or plan_grid(like.shape[1:], transforms, settings.registration.framing)
     contributions, words = contributions_of(placed, reference, calibrations, grid, colours, settings.normalize)
     notes += words
     if not like.meta.gain:
@@ -284,6 +322,8 @@ def stack_meta(prepared: Prepared, engine: Engine) -> Meta:
     stack = like.replace(
         kind=Kind.STACK,
         target=prepared.group.target,
+        # The reference may be of another filter.
+        filter=prepared.group.filter,
         exposure=total,
         start=min(starts) if all(starts) else None,  # type: ignore[type-var]
         end=max(ends) if all(ends) else None,  # type: ignore[type-var]

@@ -33,6 +33,7 @@ from firstlight.ops.align.resample import (
 from firstlight.ops.stack.combine import Combine, FrameTerms, combine_cube
 from firstlight.pipeline.buffers import Buffers
 from firstlight.pipeline.calibration import Calibration
+from firstlight.pipeline.layer import Layer
 from firstlight.pipeline.local import SPACING
 from firstlight.pipeline.mosaic import Colours
 
@@ -67,6 +68,8 @@ class Contribution:
     planes of the stack (see `firstlight.pipeline.local`)."""
     fwhm: float = np.nan
     """Of its stars, px of the stack; NaN: not known."""
+    minus: Layer | None = None
+    """Taken off after resampling (see `firstlight.pipeline.layers`)."""
 
     def zero(self, channel: int, level: np.ndarray) -> float:
         """A resampled value v of this frame counts as ``v * gain + zero``; ``level`` is that of the stack."""
@@ -298,6 +301,9 @@ class Engine:
             )  # fmt: skip
             if contribution.surface is not None:
                 add_lattice(contribution.surface[channel], SPACING, tile[0], tile[2], cube[channel, i])
+            if contribution.minus is not None:
+                share = 1.0 / float(contribution.gain[channel])
+                contribution.minus.take_off(channel, share, self.kernel, tile[0], tile[2], cube[channel, i])
         self._mark(i, forward, tile, band.missing, band.saturated, cube, spare, flags)
 
     def _mark(

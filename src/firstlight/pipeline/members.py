@@ -17,6 +17,7 @@ from firstlight.io.scratch import decoded
 from firstlight.library.raw import adu_rows
 from firstlight.model.flags import EXCLUDED, Flag
 from firstlight.model.meta import Kind
+from firstlight.model.target import without_panel
 from firstlight.pipeline.executors import ordered
 from firstlight.pipeline.measure import channel_statistics, refuse_blank
 
@@ -162,8 +163,10 @@ def variance_rows(beside: Beside, top: int, bottom: int) -> np.ndarray:
     return np.square(values, out=values) if beside.is_deviation else values
 
 
-def check_alike(members: Sequence[Member], mix: bool) -> None:
+def check_alike(members: Sequence[Member], mix: bool, panels: bool = False) -> None:
     """Refuse files of different sizes, and (unless ``mix``) of different targets or filters.
+
+    ``panels`` of a mosaic may differ in size, and their targets in what names the panel.
 
     Raises
     ------
@@ -172,7 +175,7 @@ def check_alike(members: Sequence[Member], mix: bool) -> None:
     """
     first = members[0]
     for other in members[1:]:
-        if other.frame.shape != first.frame.shape:
+        if other.frame.shape != first.frame.shape and not (panels and other.frame.shape[0] == first.frame.shape[0]):
             one, two = (f"{m.name} is {_size(m.frame.shape)}" for m in (first, other))
             raise InputError(f"{one}, {two}; files to combine must have one size; resample them first")
         if other.frame.unit is not first.frame.unit:
@@ -183,6 +186,8 @@ def check_alike(members: Sequence[Member], mix: bool) -> None:
             continue
         for what in ("target", "filter"):
             one, two = (getattr(m.frame.meta, what) or "" for m in (first, other))
+            if panels and what == "target":
+                one, two = without_panel(one), without_panel(two)
             if one and two and one.casefold() != two.casefold():
                 raise InputError(
                     f"{first.name} has the {what} {one!r}, {other.name} {two!r}; {what}s are not mixed unasked: give "

@@ -182,7 +182,8 @@ def plan(
     calibrations = plan_calibrations(sightings, settings.calibrate.rules, shelf)
     noise = noise_of(calibrations.assignments, settings.calibrate)
     check_named(settings.calibrate.bad_pixels, calibrations.assignments)
-    groups = group_lights(calibrations.assignments, root.resolve().name, settings.first, settings.mix)
+    mosaic = settings.registration.framing == "mosaic"
+    groups = group_lights(calibrations.assignments, root.resolve().name, settings.first, settings.mix, mosaic)
     lights = [a.light for group in groups for a in group.assignments]
     settings = settings.model_copy(update={"normalize": check_weighing(settings.normalize, lights, root)})
     _check_reference(settings.registration.reference, lights)
@@ -215,16 +216,16 @@ def _check_reference(name: str, lights: Sequence[Frame]) -> None:
 
 
 def group_lights(
-    assignments: Iterable[Assignment], session_name: str, first: int = 0, mix: Mix = "nothing"
+    assignments: Iterable[Assignment], session_name: str, first: int = 0, mix: Mix = "nothing", mosaic: bool = False
 ) -> tuple[Group, ...]:
     """Lights by target, filter, exposure, gain and geometry; nothing is mixed but what ``mix`` says.
 
-    Frames in order of time, then name.
+    Frames in order of time, then name. Of a ``mosaic``, panels of one target make one group.
     """
     groups: list[list[Assignment]] = []
     for assignment in sorted(assignments, key=_when):
         for group in groups:
-            if _together(group[0].light, assignment.light, mix):
+            if _together(group[0].light, assignment.light, mix, mosaic):
                 group.append(assignment)
                 break
         else:
@@ -232,10 +233,10 @@ def group_lights(
     named: list[Group] = []
     taken: Counter[str] = Counter()
     groups.sort(key=lambda g: (slug(g[0].light.meta.target), g[0].light.meta.filter or "", -len(g)))
-    plain = [_plain_name([a.light for a in group], session_name) for group in groups]
+    plain = [_plain_name([a.light for a in group], session_name, mosaic) for group in groups]
     for group, name in zip(groups, plain):
         meta = group[0].light.meta
-        target = meta.target or session_name
+        target = _target(meta.target or session_name, mosaic)
         exposure, _ = _exposure_of([a.light for a in group])
         gains = {g[0].light.meta.gain_setting for g, other in zip(groups, plain) if other == name}
         if len(gains) > 1:
@@ -252,9 +253,19 @@ def group_lights(
     return tuple(named)
 
 
-def _plain_name(lights: Sequence[Frame], session_name: str) -> str:
+def _target(name: str, mosaic: bool) -> str:
+    from firstlight.model.target import without_panel
+
+    return without_panel(name) if mosaic else name
+
+
+def _plain_name(lights: Sequence[Frame], session_name: str, mosaic: bool) -> str:
     meta = lights[0].meta
-    parts = (slug(meta.target or session_name) or "target", slug(meta.filter) or "nofilter", _exposure_of(lights)[1])
+    parts = (
+        slug(_target(meta.target or session_name, mosaic)) or "target",
+        slug(meta.filter) or "nofilter",
+        _exposure_of(lights)[1],
+    )
     return "_".join(parts)
 
 
@@ -272,12 +283,12 @@ def _when(assignment: Assignment) -> tuple[float, str]:
     return (start.timestamp() if start else 0.0, str(assignment.light.path))
 
 
-def _together(a: Frame, b: Frame, mix: Mix) -> bool:
+def _together(a: Frame, b: Frame, mix: Mix, mosaic: bool) -> bool:
     return (
         a.shape == b.shape
         and a.meta.cfa == b.meta.cfa
         and a.meta.binning == b.meta.binning
-        and (a.meta.target or "").casefold() == (b.meta.target or "").casefold()
+        and _target(a.meta.target or "", mosaic).casefold() == _target(b.meta.target or "", mosaic).casefold()
         and (a.meta.filter or "").casefold() == (b.meta.filter or "").casefold()
         and (a.meta.camera or "") == (b.meta.camera or "")
         and (mix in ("exposure", "both") or same_exposure(a.meta.exposure, b.meta.exposure))

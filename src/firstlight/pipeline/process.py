@@ -21,8 +21,11 @@ from firstlight.pipeline.executors import check_memory, memory_budget, ordered, 
 from firstlight.pipeline.group import GroupResult, Prepared, prepare_group, stack_group
 from firstlight.pipeline.grouping import split, without_time
 from firstlight.pipeline.hotpixels import spread_over
+from firstlight.pipeline.layers import stack_with_comet
 from firstlight.pipeline.masters import MasterShelf
 from firstlight.pipeline.measure import Light, measure_light
+from firstlight.pipeline.panels import Plane
+from firstlight.pipeline.panorama import prepare_mosaic, stack_mosaics
 from firstlight.pipeline.plan import Group, Plan, plan
 from firstlight.pipeline.progress import Clock, Progress
 from firstlight.pipeline.record import Record, previous_record
@@ -222,22 +225,34 @@ class _Run:
             if not present[largest.name]:
                 continue
             common = self._named_reference(lights)
+            mosaic, plane = settings.registration.framing == "mosaic", Plane()
+            ready: list[Prepared] = []
             for group in sorted(groups, key=lambda g: g is not largest):
                 members = present[group.name]
                 if not members:
                     continue
-                prepared = prepare_group(
-                    group, members, common, self.plan.settings, self.clock, self.executor, self.workers
-                )
+                tools = settings, self.clock, self.executor, self.workers
+                if mosaic:
+                    prepared, plane = prepare_mosaic(group, members, common, plane, *tools)
+                else:
+                    prepared = prepare_group(group, members, common, *tools)
                 self.set_aside.update(prepared.set_aside)
                 common = common or prepared.reference
-                self.prepared.append(prepared)
-                if prepared.placed and settings.output.stacks:
-                    results += [
-                        stack_group(part, settings, self.clock, self.executor, self.workers, self.budget)
-                        for part in split(prepared, settings.group)
-                    ]
+                ready.append(prepared)
+            self.prepared += ready
+            if settings.output.stacks:
+                results += self._stacks_of([prepared for prepared in ready if prepared.placed], common)
         return results
+
+    def _stacks_of(self, ready: list[Prepared], common: Light | None) -> list[GroupResult]:
+        """The stacks of registered groups of one field."""
+        settings = self.plan.settings
+        tools = settings, self.clock, self.executor, self.workers, self.budget
+        if settings.registration.framing == "mosaic":
+            return stack_mosaics(ready, *tools, self.scratch)
+        if settings.comet.wanted and common is not None:
+            return stack_with_comet(ready, common, *tools)
+        return [stack_group(part, *tools) for prepared in ready for part in split(prepared, settings.group)]
 
     def _named_reference(self, lights: dict[Path, Light]) -> Light | None:
         name = self.plan.settings.registration.reference

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from firstlight.errors import FrameError
 from firstlight.io.frame import Frame
+from firstlight.kernels.calibrate import smooth_mosaic
 from firstlight.model.registration import Registration, Transform
 from firstlight.model.stars import Stars
-from firstlight.ops.align.match import match_stars
+from firstlight.ops.align.match import MatchStars, match_stars
+from firstlight.ops.align.plates import transform_of_plates
 from firstlight.pipeline.measure import Light
-from firstlight.pipeline.settings import Settings
+from firstlight.pipeline.settings import Register, Settings
+from firstlight.pipeline.tracking import attended, looked_at
 
 FEWEST_RATIOS = 5
 """Stars needed for a flux ratio."""
@@ -57,43 +60,85 @@ def is_named(frame: Frame, name: str) -> bool:
     return name in (frame.path.name, str(frame.path), frame.path.stem)
 
 
-def place(light: Light, reference: Light, settings: Settings) -> Placed:
+def place(light: Light, reference: Light, settings: Settings, guide: Light | None = None) -> Placed:
     """Register one light.
+
+    ``guide`` is what `firstlight.pipeline.tracking.attended` leaves of the reference, where it is known already.
 
     Raises
     ------
     FrameError
         No transform can be trusted; the message says why.
     """
-    method = settings.registration.method
+    rule = settings.registration
     if light is reference:
         registration = Registration(Transform.identity(), len(light.stars), 0.0, "reference")
         return Placed(light, registration, 1.0)
-    if method == "none":
-        registration = Registration(Transform.identity(), 0, 0.0, "none")
-    elif method == "phase":
-        registration = _by_phase(light, reference)
-    else:
-        try:
-            registration = match_stars(light.stars, reference.stars, settings.match)
-        except FrameError as error:
-            raise FrameError(f"{light.name}: {error}") from error
+    try:
+        if rule.method == "none":
+            registration = Registration(Transform.identity(), 0, 0.0, "none")
+        elif rule.method == "plate":
+            registration = _by_plate(light, reference)
+        else:
+            guide = guide or attended(reference, rule)
+            if rule.method == "stars":
+                registration = match_stars(light.stars, guide.stars, settings.match)
+            else:
+                registration = _by_pixels(light, reference, guide, rule, settings.match)
+    except FrameError as error:
+        raise FrameError(f"{light.name}: {error}") from error
     return Placed(
         light, registration, flux_ratio(light, reference, registration.transform), _words(light, registration)
     )
 
 
-def _by_phase(light: Light, reference: Light) -> Registration:
+def _by_plate(light: Light, reference: Light) -> Registration:
+    mine, theirs = light.frame.plate, reference.frame.plate
+    if mine is None or theirs is None:
+        who = "it" if mine is None else f"{reference.name}, the reference,"
+        raise FrameError(f"{who} has no plate (WCS); solve it, or register by stars")
+    return Registration(transform_of_plates(mine, theirs), 0, 0.0, "plate")
+
+
+def _by_pixels(light: Light, reference: Light, guide: Light, rule: Register, match: MatchStars) -> Registration:
+    """From whole planes: by phase correlation, or by features.
+
+    A frame that its header says was taken on the other side of the pier is turned by half a turn first: phase
+    correlation finds shifts alone.
+    """
+    mine, theirs = luminance(light), luminance(reference)
+    seen = looked_at(theirs.shape, rule)
+    if rule.method == "features":
+        from firstlight.ops.align.features import match_features
+
+        found = match_features(mine, theirs if seen is None else np.where(seen, theirs, np.float32(np.nan)))
+        try:
+            # Where there are stars after all, they are ten times better.
+            return match_stars(light.stars, guide.stars, match, guess=found.transform)
+        except FrameError:
+            return found
     from firstlight.ops.align.phase import phase_correlate
 
-    planes = []
-    for each in (light, reference):
-        band = each.calibration.band(each.frame, 0, each.frame.shape[1])
-        planes.append(band.data.mean(axis=0))
-    try:
-        return phase_correlate(planes[0], planes[1])
-    except FrameError as error:
-        raise FrameError(f"{light.name}: {error}") from error
+    height, width = mine.shape
+    before = Transform.identity()
+    sides = {each.frame.meta.pier_side for each in (light, reference)}
+    if None not in sides and len(sides) == 2:
+        mine = np.ascontiguousarray(mine[::-1, ::-1])
+        before = Transform(np.array([[-1.0, 0.0, width - 1.0], [0.0, -1.0, height - 1.0], [0.0, 0.0, 1.0]]))
+    if seen is not None:
+        mine, theirs = (np.where(seen, plane, np.float32(np.nan)) for plane in (mine, theirs))
+    found = phase_correlate(mine, theirs)
+    return replace(found, transform=before.then(found.transform))
+
+
+def luminance(light: Light) -> np.ndarray:
+    """Calibrated pixels of a light as one plane (y, x); the pattern of a mosaic, which never moves, smoothed away."""
+    band = light.calibration.band(light.frame, 0, light.frame.shape[1])
+    if not light.frame.meta.cfa:
+        return band.data.mean(axis=0)
+    plane = np.empty(band.data.shape[1:], np.float32)
+    smooth_mosaic(band.data[0], plane)
+    return plane
 
 
 def _words(light: Light, registration: Registration) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from firstlight.library.plans import Rules
 from firstlight.ops.align.match import MatchStars
@@ -16,7 +16,9 @@ from firstlight.ops.stack.combine import Combine
 from firstlight.ops.stack.drizzle import Drizzle
 from firstlight.ops.stack.normalize import Mode
 from firstlight.ops.stack.weights import Weighing
+from firstlight.pipeline.comet import Comet
 from firstlight.pipeline.grouping import Grouping
+from firstlight.pipeline.tracking import parse_region
 from firstlight.units import Electrons, Percent, Px, Sigma, Unit
 
 
@@ -60,17 +62,33 @@ class Calibrate(Params):
 class Register(Params):
     """How frames are brought onto one another."""
 
-    method: Literal["stars", "phase", "none"] = "stars"
-    """``stars``: match star patterns; ``phase``: shift by phase correlation; ``none``: they are aligned already."""
+    method: Literal["stars", "phase", "features", "plate", "none"] = "stars"
+    """``stars``: match star patterns; ``phase``: shift by phase correlation; ``features``: corners and textures (ORB),
+    for the Moon, planets and bright nebulae; ``plate``: by the plates (WCS) in the headers; ``none``: they are aligned
+    already."""
     reference: str = ""
     """File name of the reference frame; empty: the best frame of the largest group of each geometry."""
-    framing: Literal["reference", "union"] = "reference"
-    """Size of the stack: that of the reference frame, or all that any frame covers."""
+    region: str = ""
+    """Look only at this part of the reference frame: left,top,right,bottom, px from 0. For stars behind a moving thing,
+    or a corner without distortion."""
+    mask: str = ""
+    """An image of the size of the reference frame; what it shows above 0 is not looked at."""
+    framing: Literal["reference", "union", "mosaic"] = "reference"
+    """Size of the stack: that of the reference frame, or (``union``) all that any frame covers. ``mosaic``: the lights
+    show panels of a larger field, which are joined by the stars they share (or by their plates), brought to one level
+    and scale and blended; "M31 panel 2" is a panel of M31."""
     kernel: Literal["lanczos3", "lanczos4", "lanczos2", "bicubic", "bilinear", "nearest"] = "lanczos3"
     """Interpolation: Lanczos keeps stars sharpest; ``bicubic`` (Catmull-Rom), ``bilinear`` ring less and blur more."""
     clamp: Annotated[Sigma, Field(ge=0, le=1000)] = 1.0
     """Lanczos may dig this far (in noise sigma of the frame) below the lowest of the inner samples, no further: no dark
     rings. 1000 switches it off."""
+
+    @field_validator("region")
+    @classmethod
+    def _is_region(cls, text: str) -> str:
+        if text:
+            parse_region(text)
+        return text
 
 
 class Select(Params):
@@ -141,6 +159,7 @@ class Settings(Facts):
     stack: Combine = Combine()
     drizzle: Drizzle = Drizzle()
     group: Grouping = Grouping()
+    comet: Comet = Comet()
     output: Output = Output()
     library: str = ""
     """Calibration library: its folder, or ``none``; empty: your own, where there is one (`firstlight library`)."""
@@ -152,3 +171,14 @@ class Settings(Facts):
     """Memory the run may use, MB; 0: half of what is free."""
     first: Annotated[int, Field(ge=0)] = 0
     """Use only the first N lights of each group; 0: all."""
+
+    @model_validator(mode="after")
+    def _comet_alone(self) -> Settings:
+        if self.comet.wanted and (self.drizzle.scale or self.group.wanted):
+            raise ValueError("a comet is not followed in drizzled or grouped stacks; leave out one of the two")
+        if self.registration.framing == "mosaic":
+            if self.comet.wanted or self.drizzle.scale or self.group.wanted:
+                raise ValueError("a mosaic is not drizzled, grouped or made with a comet; leave out one of the two")
+            if self.registration.method != "stars":
+                raise ValueError("the panels of a mosaic are joined by their stars; take --registration-method stars")
+        return self

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-from pydantic import Field
 
 import firstlight
 from firstlight.errors import FrameError, InputError
@@ -21,15 +20,10 @@ from firstlight.model.image import Image
 from firstlight.model.meta import Kind, Meta
 from firstlight.model.registration import Transform
 from firstlight.ops.align.grid import Grid, plan_grid
-from firstlight.ops.align.match import MatchStars
-from firstlight.ops.inspect.stars import FindStars
-from firstlight.ops.registry import Params
-from firstlight.ops.stack.combine import Combine
-from firstlight.ops.stack.drizzle import Drizzle
 from firstlight.ops.stack.normalize import normalizing_line
 from firstlight.ops.stack.weights import METRICS, frame_weights
 from firstlight.pipeline.combine_files import FileEngine, Part
-from firstlight.pipeline.combined import combined_meta
+from firstlight.pipeline.combined import as_numbers, combined_meta, common_history
 from firstlight.pipeline.drizzle import check_first_pass
 from firstlight.pipeline.drizzle_files import check_drizzle, drizzler_of
 from firstlight.pipeline.drizzle_report import header_of, history_of, notes_of
@@ -37,34 +31,17 @@ from firstlight.pipeline.executors import check_memory, memory_budget, ordered, 
 from firstlight.pipeline.integrate import Stacked
 from firstlight.pipeline.measure import Light, measure_light
 from firstlight.pipeline.members import FLATS, PATTERNS, Member, check_alike, choose_reference, open_members
+from firstlight.pipeline.mosaic_files import join_files
 from firstlight.pipeline.progress import Clock, Progress
 from firstlight.pipeline.register import Placed, place, rank_references
 from firstlight.pipeline.rejected import rejection_notes
 from firstlight.pipeline.room import MAPS_PER_PIXEL, PER_PIXEL, check_room, n_pixels, scratch_bytes
 from firstlight.pipeline.scale import compare_stars, defects_of
-from firstlight.pipeline.settings import Normalize, Register
+from firstlight.pipeline.stack_settings import StackSettings
+from firstlight.pipeline.tracking import attended
 
 MASTERS = {Kind.BIAS: Kind.MASTER_BIAS, Kind.DARK: Kind.MASTER_DARK, Kind.FLAT: Kind.MASTER_FLAT,
            Kind.DARK_FLAT: Kind.MASTER_DARK}  # fmt: skip
-
-
-class StackSettings(Params):
-    """All settings of `firstlight stack`; the sections are those of `firstlight process`."""
-
-    registration: Register = Register(method="none")
-    stars: FindStars = FindStars(max_stars=600)
-    match: MatchStars = MatchStars()
-    normalize: Normalize = Normalize(mode="additive+scale")
-    stack: Combine = Combine()
-    drizzle: Drizzle = Drizzle()
-    threads: Annotated[int, Field(ge=0, le=1024)] = 0
-    """Worker threads; 0: one per core."""
-    memory: Annotated[int, Field(ge=0)] = 0
-    """Memory the run may use, MB; 0: half of what is free."""
-    mix: bool = False
-    """Combine files of different targets or filters."""
-    rejection_maps: bool = False
-    """Write how many samples were rejected at each pixel, low and high."""
 
 
 @dataclass(eq=False)
@@ -145,13 +122,16 @@ def stack_files(
             members, run.set_aside = open_members(paths, scratch, executor, workers, stage.advance)
         if not members:
             raise InputError(f"none of {len(paths)} files can be used; the first: {next(iter(run.set_aside.values()))}")
-        check_alike(members, settings.mix)
+        mosaic = settings.registration.framing == "mosaic"
+        check_alike(members, settings.mix, mosaic)
+        if mosaic and settings.drizzle.scale:
+            raise InputError("a mosaic is not drizzled; leave out --drizzle-scale or --registration-framing mosaic")
         if settings.drizzle.scale:
             check_drizzle(members, settings.registration.method)
             check_first_pass(settings.drizzle, settings.stack)
             pixels = int(np.prod(members[0].frame.shape))
             check_memory(settings.drizzle.bytes_needed(pixels, len(members)), settings.memory)
-        return run.finish(members, output)
+        return run.finish(members, output, scratch)
 
 
 def _check_room(paths: Sequence[Path], output: Path, settings: StackSettings) -> None:
@@ -180,12 +160,16 @@ class _Run:
     grid: Grid = field(default_factory=lambda: Grid(0, 0, Transform.identity()))
     """Of registered files."""
 
-    def finish(self, members: list[Member], output: Path) -> FilesResult:
-        engine, reference = self._plan(members)
-        height, width = engine.size
-        with self.clock.stage("combine", height * width, "px") as stage:
-            stacked = engine.run(self.executor, self.workers, self.budget, stage.advance)
-        meta, step, drizzle = self._meta(engine, reference), self._step(engine), self.settings.drizzle
+    def finish(self, members: list[Member], output: Path, scratch: Path) -> FilesResult:
+        drizzle = self.settings.drizzle
+        if self.settings.registration.framing == "mosaic":
+            engine, stacked, reference = self._joined(members, scratch)
+        else:
+            engine, reference = self._plan(members)
+            height, width = engine.size
+            with self.clock.stage("combine", height * width, "px") as stage:
+                stacked = engine.run(self.executor, self.workers, self.budget, stage.advance)
+        meta, step = self._meta(engine, reference), self._step(engine)
         if drizzle.scale:
             drizzler = drizzler_of(engine, stacked, self.grid, drizzle)
             with self.clock.stage("drizzle", drizzler.size[0] * drizzler.size[1], "px") as stage:
@@ -198,7 +182,7 @@ class _Run:
             image = Image(
                 stacked.mean, stacked.flags, stacked.variance, reference.frame.unit,
                 plate=self.grid.plate(reference.frame.plate, drizzle.scale or 1.0), meta=meta,
-                history=(*_common_history(engine), step),
+                history=(*common_history([p.member.frame.history for p in engine.parts]), step),
             )  # fmt: skip
             result = FilesResult(
                 output, image, engine, stacked, self.set_aside, self.notes, self.clock.timings,
@@ -210,6 +194,15 @@ class _Run:
                 provenance=self._provenance(result),
             )  # fmt: skip
         return result
+
+    def _joined(self, members: list[Member], scratch: Path) -> tuple[FileEngine, Stacked, Member]:
+        """A mosaic of the files."""
+        tools = self.clock, self.executor, self.workers, self.budget
+        joined = join_files(self._measured(members), self.settings, *tools, scratch)
+        self.set_aside.update(joined.set_aside)
+        self.notes += joined.notes
+        self.grid = joined.grid
+        return joined.engine, joined.stacked, joined.reference
 
     def _plan(self, members: list[Member]) -> tuple[FileEngine, Member]:
         kinds = {m.frame.meta.kind for m in members}
@@ -285,9 +278,9 @@ class _Run:
             "scaled_noise": np.sqrt(np.mean((factors * noise) ** 2, axis=1)),
             "background": np.array([m.level.mean() for m in members]),
             "scale": scales,
-            "exposure": _numbers(meta.exposure for meta in metas),
-            "airmass": _numbers(meta.airmass for meta in metas),
-            "gain": _numbers(meta.gain for meta in metas),
+            "exposure": as_numbers(meta.exposure for meta in metas),
+            "airmass": as_numbers(meta.airmass for meta in metas),
+            "gain": as_numbers(meta.gain for meta in metas),
         }
         if seeing is not None:
             metrics["fwhm"] = seeing
@@ -299,8 +292,8 @@ class _Run:
             Part(m, factor, summand, float(weight)) for m, (factor, summand), weight in zip(members, lines, weights)
         ]
 
-    def _register(self, members: list[Member]) -> tuple[list[Member], list[Placed], int]:
-        """Members that can be placed, how, and which of them is the reference."""
+    def _measured(self, members: list[Member]) -> list[tuple[Member, Light]]:
+        """Members with their stars; those without are set aside."""
 
         def look(member: Member) -> Light | str:
             try:
@@ -316,14 +309,20 @@ class _Run:
                     lights.append((member, light))
                 else:
                     self.set_aside[str(member.frame.path)] = light
+        return lights
+
+    def _register(self, members: list[Member]) -> tuple[list[Member], list[Placed], int]:
+        """Members that can be placed, how, and which of them is the reference."""
+        lights = self._measured(members)
         best: list[tuple[Member, Placed]] = []
         failed: dict[str, str] = {}
         with self.clock.stage("register", len(lights), "files"):
             for candidate in rank_references([light for _, light in lights], self.settings):  # type: ignore[arg-type]
                 found, lost = [], {}
+                guide = attended(candidate, self.settings.registration)
                 for member, light in lights:
                     try:
-                        found.append((member, place(light, candidate, self.settings)))  # type: ignore[arg-type]
+                        found.append((member, place(light, candidate, self.settings, guide)))  # type: ignore[arg-type]
                     except FrameError as error:
                         lost[str(member.frame.path)] = str(error)
                 if len(found) > len(best):
@@ -380,13 +379,3 @@ class _Run:
             "set_aside": self.set_aside,
             "notes": self.notes,
         }
-
-
-def _numbers(values: Iterable[float | None]) -> np.ndarray:
-    return np.array([np.nan if value is None else value for value in values], np.float64)
-
-
-def _common_history(engine: FileEngine) -> tuple[str, ...]:
-    """Steps that all files have behind them."""
-    histories = [p.member.frame.history for p in engine.parts]
-    return histories[0] if len(set(histories)) == 1 else ()

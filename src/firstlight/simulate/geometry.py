@@ -24,6 +24,32 @@ def frame_transform(shape: tuple[int, int], dx: float, dy: float, angle: float) 
     return Transform(np.array([[c, -s, cx - c * cx + s * cy + dx], [s, c, cy - s * cx - c * cy + dy], [0, 0, 1.0]]))
 
 
+def panel_transform(night: Night, x: float, y: float) -> Transform:
+    """Frame to reference for a telescope turned so that its middle lies (x, y) px from that of the reference.
+
+    Both are planes that touch the sphere of the sky, and the map between them a homography.
+
+    >>> t = panel_transform(Night(), 900.0, 0.0)
+    >>> t(np.array([[799.5, 599.5]])).round(6).tolist()
+    [[1699.5, 599.5]]
+    """
+    focal = night.telescope.focal_length * 1000.0 / night.camera.pixel_size
+    cx, cy = (night.camera.width - 1) / 2, (night.camera.height - 1) / 2
+    way = math.hypot(x, y)
+    if way == 0.0:
+        return Transform.identity()
+    angle = math.atan2(way, focal)
+    c, s, u, v = math.cos(angle), math.sin(angle), x / way, y / way
+    # A turn by the angle in the plane of the axis of view and of (u, v).
+    towards = np.array([u, v, 0.0])
+    away = np.array([0.0, 0.0, 1.0])
+    turn = np.eye(3) + (c - 1) * (np.outer(towards, towards) + np.outer(away, away))
+    turn += s * (np.outer(towards, away) - np.outer(away, towards))
+    into = np.array([[1 / focal, 0, -cx / focal], [0, 1 / focal, -cy / focal], [0, 0, 1.0]])
+    matrix = np.linalg.inv(into) @ turn @ into
+    return Transform(matrix / matrix[2, 2])
+
+
 def distort(positions: np.ndarray, shape: tuple[int, int], strength: float) -> np.ndarray:
     """Ideal positions (n, 2) to those behind the optics: moved outwards by ``strength`` r^2 of their distance.
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
@@ -14,16 +15,17 @@ import numpy as np
 from firstlight.errors import InputError
 from firstlight.io.fits_writer import write_raw_fits
 from firstlight.kernels import scene as kernels
+from firstlight.simulate.comet import add_comet, comet_position
 from firstlight.simulate.detector import Detector, make_detector
 from firstlight.simulate.field import NEBULA_STEP, Field, Nebula, invent_field, invent_nebula, passbands
 from firstlight.simulate.geometry import distort, sky_of
 from firstlight.simulate.headers import cards_of
 from firstlight.simulate.scene import MONO, cosmic_rays, render_stars, trail
-from firstlight.simulate.settings import PRESETS, Camera, Night, Sky, Telescope, preset
+from firstlight.simulate.settings import PRESETS, Camera, Comet, Night, Sky, Telescope, preset
 from firstlight.simulate.shots import DETECTOR, FIELD, FOLDERS, NEBULA, NOISE, RAYS, generator, plan_shots
 from firstlight.simulate.truth import FOLDER, FrameTruth, Truth, load_truth, save_truth
 
-__all__ = ["PRESETS", "Camera", "Night", "Scene", "Sky", "Telescope", "load_truth", "preset", "simulate"]
+__all__ = ["PRESETS", "Camera", "Comet", "Night", "Scene", "Sky", "Telescope", "load_truth", "preset", "simulate"]
 
 FAINTEST = 0.02
 """e- in a pixel below which the wing of a star is not drawn."""
@@ -155,7 +157,16 @@ class Scene:
         for t in frame.trails:
             light = t.brightness / frame.exposure
             trail(night.shape, t.x, t.y, t.angle, light, t.fwhm, swing=t.swing, period=t.period, out=out)
+        if night.comet.flux:
+            place = self.comet_place(frame)
+            add_comet(night, place, frame.transform.rotation, frame.fwhm, frame.transparency, cell, out)
         return out
+
+    def comet_place(self, frame: FrameTruth) -> np.ndarray:
+        """Position (2,) of the comet's nucleus on a light, at the middle of its exposure."""
+        middle = datetime.fromisoformat(frame.start) + timedelta(seconds=frame.exposure / 2)
+        ideal = comet_position(self.night, middle)[None]
+        return distort(frame.transform.inverse(ideal), self.night.shape, self.night.telescope.distortion)[0]
 
     def rays(self, frame: FrameTruth) -> tuple[np.ndarray, np.ndarray]:
         """Flat pixel numbers and charge (e-) of the cosmic rays of a frame."""

@@ -143,6 +143,23 @@ class Sky(Settings):
     """Light of an invented nebula in its brightest pixels; 0 for none."""
 
 
+class Comet(Settings):
+    """What moves before the stars."""
+
+    flux: Annotated[float, Field(ge=0), Unit("e-/s")] = 0.0
+    """Light of the whole comet above the air; 0 for none."""
+    coma: Annotated[Arcsec, Field(gt=0)] = 24.0
+    """Width (FWHM) of the coma."""
+    rate: Annotated[float, Unit("px/h")] = 120.0
+    """Motion against the stars. Half-way through the lights it is in the middle of the reference frame."""
+    angle: Degrees = 20.0
+    """Direction of the motion, from x towards y."""
+    tail: Annotated[float, Field(ge=0), Unit("px")] = 0.0
+    """Length of the tail; 0 for none."""
+    tail_angle: Degrees = 160.0
+    """Direction of the tail, from x towards y."""
+
+
 class Night(Settings):
     """One night: which frames are taken, and of what."""
 
@@ -182,6 +199,12 @@ class Night(Settings):
     """Steady drift of the field along x."""
     rotation: Annotated[float, Unit("deg/h")] = 0.0
     """Steady turn of the field about the centre."""
+    panels: tuple[tuple[float, float], ...] = ()
+    """Middles of the panels of a mosaic of the sky, x and y, px from that of the reference frame. The lights of a
+    filter are shared out among them, one panel after the other."""
+    panel_spread: Annotated[float, Field(ge=0, lt=1)] = 0.3
+    """How much sky and transparency differ from panel to panel: the sky by up to this fraction and its gradient as it
+    likes, the transparency by half of it."""
     meridian_flip: bool = False
     """The second half of the lights is taken upside down, on the other side of the pier."""
     trails: Fraction = 0.1
@@ -193,6 +216,7 @@ class Night(Settings):
     camera: Camera = Camera()
     telescope: Telescope = Telescope()
     sky: Sky = Sky()
+    comet: Comet = Comet()
 
     @property
     def pixel_scale(self) -> float:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from firstlight.simulate.geometry import airmass, altitude, frame_transform, pointing
+from firstlight.simulate.geometry import airmass, altitude, frame_transform, panel_transform, pointing
 from firstlight.simulate.scene import FWHM_PER_SIGMA, sky_coefficients
 from firstlight.simulate.settings import Night
 from firstlight.simulate.truth import FrameTruth, Trail
@@ -70,6 +70,10 @@ def _plan_lights(night: Night, rng: np.random.Generator, clock: _Clock) -> list[
     ra, dec = pointing(night)
     total = sum(e + night.pause for e, _ in blocks) * night.n_lights
     half_diagonal = 0.5 * math.hypot(*night.shape)
+    panels = night.panels or ((0.0, 0.0),)
+    moods = [(1.0, 1.0, 0.0)] * len(panels)
+    if night.panels:
+        moods = [tuple(rng.uniform([1 - s, 1 - s / 2, 0], [1 + s, 1, 360])) for s in [night.panel_spread] * len(panels)]
     shots: list[FrameTruth] = []
     for exposure, name in blocks:
         for i in range(night.n_lights):
@@ -82,14 +86,19 @@ def _plan_lights(night: Night, rng: np.random.Generator, clock: _Clock) -> list[
             dx, dy = rng.uniform(-night.dither, night.dither, 2) if k else (0.0, 0.0)
             turn = night.rotation * hours + (180.0 if flipped else 0.0)
             transform = frame_transform(night.shape, dx + night.drift * hours, dy, turn)
+            panel = i * len(panels) // night.n_lights
+            transform = transform.then(panel_transform(night, *panels[panel]))
+            bright, clean, toward = moods[panel]
             mass = airmass(altitude(ra, dec, middle, telescope.latitude, telescope.longitude))
             air = sky.seeing / night.pixel_scale * (1.0 + seeing[k]) * mass**0.6
             error = telescope.guiding * rng.uniform(0.7, 1.3) + (2.0 if bumped[k] else 0.0)
             long = math.hypot(air, FWHM_PER_SIGMA * error / night.pixel_scale)
-            dimming = 10.0 ** (-0.4 * (sky.extinction * mass + 0.7 * cloud[k]))
-            level = sky.background * (1.0 + sky.moon * (seconds / total) ** 2) * mass**0.5 * (1.0 + 0.6 * cloud[k])
+            dimming = clean * 10.0 ** (-0.4 * (sky.extinction * mass + 0.7 * cloud[k]))
+            level = (
+                bright * sky.background * (1.0 + sky.moon * (seconds / total) ** 2) * mass**0.5 * (1.0 + 0.6 * cloud[k])
+            )
             slope = sky.gradient * (1.0 + swell[k])
-            direction = first_angle + sky.gradient_turn * hours + (180.0 if flipped else 0.0)
+            direction = first_angle + toward + sky.gradient_turn * hours + (180.0 if flipped else 0.0)
             trails = ()
             if crossed[k]:
                 # Through a point near the centre, so that the trail really crosses the frame.

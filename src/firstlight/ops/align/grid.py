@@ -50,6 +50,6 @@ def plan_grid(shape: tuple[int, int], transforms: Sequence[Transform], framing: 
     if new_width * new_height > LARGEST * width * height:
         raise InputError(
             f"framing union: {new_width} x {new_height} px would be {new_width * new_height / (width * height):.0f} "
-            f"times the frame; at most {LARGEST:.0f}; use framing reference, or stack the fields apart"
+            f"times the frame; at most {LARGEST:.0f}; use framing reference, or mosaic if these are panels of one field"
         )
     return Grid(new_height, new_width, Transform.of_shift(-low[0], -low[1]))

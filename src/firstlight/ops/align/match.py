@@ -150,7 +150,7 @@ class _Lists:
         source = stars.take(slice(None, N_VERIFY))  # type: ignore[arg-type]
         target = reference.take(slice(None, N_VERIFY))  # type: ignore[arg-type]
         return cls(
-            stars, reference, p, source.positions, target.positions, _errors(source), _errors(target),
+            stars, reference, p, source.positions, target.positions, centroid_errors(source), centroid_errors(target),
             cKDTree(target.positions),
         )  # fmt: skip
 
@@ -228,7 +228,7 @@ class _Lists:
         transform = trial.transform
         mirrored = transform.is_flipped
         source, target = self.stars.positions, self.reference.positions
-        source_error, target_error = _errors(self.stars), _errors(self.reference)
+        source_error, target_error = centroid_errors(self.stars), centroid_errors(self.reference)
         tree = cKDTree(target)
         model: Model = "similarity"
         weights = np.zeros(0)
@@ -299,10 +299,17 @@ class _Lists:
         return model, transform, weights
 
 
-def _errors(stars: Stars) -> np.ndarray:
+def centroid_errors(stars: Stars) -> np.ndarray:
     """Standard error of the centroids, px: 0.6 FWHM / SNR (white noise) and a floor."""
     error = 0.6 * stars.fwhm / np.maximum(stars.snr, 1.0)
     return np.sqrt(error**2 + CENTROID_FLOOR**2 + (SATURATED_ERROR * stars.saturated) ** 2)
+
+
+def mutual_pairs(mapped: np.ndarray, target: np.ndarray, within: float) -> tuple[np.ndarray, np.ndarray]:
+    """Index pairs of positions (n, 2) of two lists that are each other's nearest within a distance."""
+    from scipy.spatial import cKDTree
+
+    return _mutual(mapped, target, cKDTree(target), within)
 
 
 def _mutual(mapped: np.ndarray, target: np.ndarray, tree: object, within: float) -> tuple[np.ndarray, np.ndarray]:
