@@ -26,7 +26,7 @@ $(READY): pyproject.toml constraints.txt
 	       "On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 	@echo 'setting up .venv'
-	@$(PIP) hatchling editables
+	@$(PIP) hatchling editables setuptools wheel
 	@$(PIP) --no-build-isolation --editable '.[test]'
 	@touch $@
 

@@ -28,7 +28,9 @@ def pins() -> dict[str, str]:
 
 def test_environment_has_the_core_of_pyproject():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
-    given = {NAMED_OTHERWISE.get(r.name, r.name): r.specifier for r in map(Requirement, environment["dependencies"])}
+    lines = [line for line in environment["dependencies"] if isinstance(line, str)]
+    lines += [line for part in environment["dependencies"] if isinstance(part, dict) for line in part["pip"]]
+    given = {NAMED_OTHERWISE.get(r.name, r.name): r.specifier for r in map(Requirement, lines)}
     assert given.pop("python") == SpecifierSet(PROJECT["project"]["requires-python"])
     del given["pip"]
     assert given == {r.name: r.specifier for r in CORE}, "make environment.yml equal to [project] dependencies"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 
 import numpy as np
 import pytest
 from astropy.io import fits
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from firstlight.io.cards import Header, parse_card, parse_cards, parse_value
@@ -26,6 +27,8 @@ def test_what_we_write_astropy_and_we_read(value, comment):
     text = format_card("KEYWORD", value, comment)
     assert len(text) % 80 == 0
     assert parse_cards(text.encode())[0][1] == value
+    # astropy 8 ends a string at a quote before a slash, in cards of its own making too.
+    assume(not re.search("' */", str(value)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         read = fits.Header.fromstring(text)["KEYWORD"]

@@ -1,12 +1,11 @@
 """Transforms from textures, for what shows no stars."""
 
-import builtins
 
 import numpy as np
 import pytest
 from scipy.ndimage import affine_transform, gaussian_filter
 
-from firstlight.errors import FrameError, InputError
+from firstlight.errors import FrameError
 from firstlight.ops.align.features import match_features
 
 SHAPE = (360, 420)
@@ -42,16 +41,3 @@ def test_noise_has_nothing_in_common():
     rng = np.random.default_rng(5)
     with pytest.raises(FrameError, match="features"):
         match_features(*(rng.normal(0, 1, SHAPE).astype(np.float32) for _ in range(2)))
-
-
-def test_without_the_library_the_way_out_is_told(monkeypatch):
-    real = builtins.__import__
-
-    def missing(name, *rest):
-        if name.startswith("skimage"):
-            raise ImportError(name)
-        return real(name, *rest)
-
-    monkeypatch.setattr(builtins, "__import__", missing)
-    with pytest.raises(InputError, match="pip install 'firstlight\\[features\\]'"):
-        match_features(np.zeros((9, 9)), np.zeros((9, 9)))

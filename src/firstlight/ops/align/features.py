@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from firstlight.errors import FrameError, InputError
+from firstlight.errors import FrameError
 from firstlight.model.registration import Registration
 from firstlight.ops.align.models import fit_robustly
 
@@ -35,16 +35,9 @@ def match_features(plane: np.ndarray, reference: np.ndarray) -> Registration:
     ------
     FrameError
         Too few features are alike, or they do not agree.
-    InputError
-        scikit-image is not installed.
     """
-    try:
-        from skimage.feature import match_descriptors
-    except ImportError:
-        raise InputError(
-            "registration by features: scikit-image is not installed; pip install 'firstlight[features]', or take "
-            "--registration-method stars or phase"
-        ) from None
+    from skimage.feature import match_descriptors
+
     (mine, own, _), (theirs, other, other_step) = (_features(each) for each in (plane, reference))
     # Stars look all alike: how much better a pair is than the next best tells nothing of them.
     pairs = match_descriptors(own, other, cross_check=True)
