@@ -69,7 +69,8 @@ def page(operation: Operation) -> str:
     else:
         lines += ["None."]
     if operation.frames:
-        lines += ["", f"Further images, in this order: {', '.join(operation.frames)}."]
+        names = [f"{name} (optional)" if name in operation.optional else name for name in operation.frames]
+        lines += ["", f"Further images, in this order: {', '.join(names)}."]
     lines += ["", "## Facts", "", f"- version {operation.version}", f"- looks at: {operation.reach}"]
     if operation.demands:
         lines += [f"- needs {operation.demands} data"]

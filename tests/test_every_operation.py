@@ -93,7 +93,12 @@ def frames_for(operation: Operation, image: Image, seed: int = 0) -> list[Image]
         wave = 8 * np.sin(np.arange(image.shape[2]) / 2.5) + 0.3 * rng.standard_normal(image.shape)
         return Image(wave, variance=np.full(image.shape, 0.3**2), meta=image.meta)
 
-    made |= {"map": bad_map, "fringe": fringes}
+    def objects() -> Image:
+        marked = np.zeros((1, *image.shape[1:]))
+        marked[:, 5:20, 33:48] = 1
+        return Image(marked, variance=np.zeros(marked.shape), meta=Meta(), unit=PixelUnit.NORMALISED)
+
+    made |= {"map": bad_map, "fringe": fringes, "mask": objects}
     return [
         made.get(name, lambda: sky("mono" if image.shape[0] == 1 else "colour", seed + 77))()
         for name in operation.frames

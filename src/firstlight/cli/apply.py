@@ -74,7 +74,7 @@ def apply_steps(source: Path, target: Path, steps: Sequence[Step], frames: Mappi
         raise InputError(f"{target}: {_wants_a_stretch(target)}")
     further = {name: read(path) for name, path in frames.items()}
     for step in steps:
-        image = step(image, *(further[name] for name in step.operation.frames))
+        image = step(image, *(further.get(name) for name in step.operation.frames))
     write(target, image)
 
 
@@ -82,8 +82,10 @@ def _check_files(
     source: Path, target: Path, steps: Sequence[Step], frames: Mapping[str, Path], overwrite: bool
 ) -> None:
     taken = [name for step in steps for name in step.operation.frames]
+    needed = {name for step in steps for name in step.operation.frames if name not in step.operation.optional}
+    optional = set(taken) - needed
     for name in taken:
-        if name not in frames:
+        if name not in frames and name not in optional:
             raise InputError(f"a {name} is needed: give it as --frame {name}=FILE")
     for name in frames:
         if name not in taken:

@@ -36,7 +36,9 @@ def command_of(name: str) -> click.Command:
         click.Argument(["target"], metavar="OUT", type=path),
     ]
     parameters += [
-        click.Option([_flag(frame), f"frame__{frame}"], type=path, required=True, metavar="FILE")
+        click.Option(
+            [_flag(frame), f"frame__{frame}"], type=path, required=frame not in operation.optional, metavar="FILE"
+        )
         for frame in operation.frames
     ]
     parameters += [_option(row) for row in rows]
@@ -45,7 +47,11 @@ def command_of(name: str) -> click.Command:
     def invoke(source: Path, target: Path, overwrite: bool, **given: Any) -> None:
         from firstlight.ops.spec import step
 
-        frames = {key.removeprefix("frame__"): value for key, value in given.items() if key.startswith("frame__")}
+        frames = {
+            key.removeprefix("frame__"): value
+            for key, value in given.items()
+            if value is not None and key.startswith("frame__")
+        }
         values = {
             key.removeprefix("set__"): value
             for key, value in given.items()
@@ -84,7 +90,11 @@ class OperationCommand(click.Command):
             rows = [parameter_cells(row) for row in self._rows]
             formatter.write(plain_table(rows, indent="  ", width=width) + "\n")
         others = [
-            (f"{_flag(frame)} FILE", f"The {frame.replace('_', ' ')}.  [required]") for frame in self._operation.frames
+            (
+                f"{_flag(frame)} FILE",
+                f"The {frame.replace('_', ' ')}.  [{'optional' if frame in self._operation.optional else 'required'}]",
+            )
+            for frame in self._operation.frames
         ]
         others += [("--overwrite", "Replace OUT if it exists."), ("-h, --help", "Show this.")]
         formatter.write("\nOptions:\n" + plain_table(others, indent="  ", width=width) + "\n")

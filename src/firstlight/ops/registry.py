@@ -71,6 +71,8 @@ class Operation:
     """State of the output; None: that of the input."""
     frames: tuple[str, ...]
     """Names of the further images the function takes after its parameters."""
+    optional: tuple[str, ...] = ()
+    """The last of them, that may be left out: the function has a default of None for each."""
 
     @property
     def family(self) -> str:
@@ -108,8 +110,10 @@ def operation(
         signature = inspect.signature(function, eval_str=True)
         _, parameters, *frames = signature.parameters.values()
         _OPERATIONS[id] = Operation(
-            id, version, reach, parameters.annotation, function, demands, gives, tuple(f.name for f in frames)
-        )
+            id, version, reach, parameters.annotation, function, demands, gives,
+            frames=tuple(frame.name for frame in frames),
+            optional=tuple(frame.name for frame in frames if frame.default is not inspect.Parameter.empty),
+        )  # fmt: skip
         return function
 
     return register

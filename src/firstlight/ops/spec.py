@@ -19,18 +19,18 @@ class Step:
     operation: Operation
     params: Params
 
-    def __call__(self, image: Image, *frames: Image) -> Image:
-        """Apply; the result carries one history entry more, in pinned form."""
+    def __call__(self, image: Image, *frames: Image | None) -> Image:
+        """Apply; the result carries one history entry more, in pinned form. None stands for an optional frame."""
         operation = self.operation
         if operation.demands is not None and image.state != operation.demands:
             raise InputError(
                 f"{operation.id}: the image is {image.state}; it needs {operation.demands} data; "
                 f"apply it {'before' if operation.demands == 'linear' else 'after'} the stretch"
             )
-        if len(frames) != len(operation.frames):
-            raise InputError(
-                f"{operation.id}: {len(frames)} further images given; it takes {', '.join(operation.frames) or 'none'}"
-            )
+        needed = len(operation.frames) - len(operation.optional)
+        if not needed <= len(frames) <= len(operation.frames) or None in frames[:needed]:
+            takes = ", ".join(f"{n} (optional)" if n in operation.optional else n for n in operation.frames)
+            raise InputError(f"{operation.id}: {len(frames)} further images given; it takes {takes or 'none'}")
         result = operation.function(image, self.params, *frames)
         state = operation.gives or image.state
         return result.replace(state=state, history=(*image.history, self.pinned()))

@@ -1,6 +1,5 @@
 """Transforms from textures, for what shows no stars."""
 
-
 import numpy as np
 import pytest
 from scipy.ndimage import affine_transform, gaussian_filter
