@@ -16,3 +16,9 @@ def user_folder() -> Path:
         return Path(given).expanduser()
     data = os.environ.get("XDG_DATA_HOME")
     return (Path(data) if data else Path.home() / ".local" / "share") / "firstlight"
+
+
+def cache_folder() -> Path:
+    """Folder of what can be made again: ``firstlight`` in ``XDG_CACHE_HOME``, else in ``~/.cache``."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "firstlight"
