@@ -121,6 +121,9 @@ def _surfaces(
             whole.append(False)
             notes.append(f"{each.light.name}: {error}; one level for all of it")
     telling = [lattices for lattices, seen in zip(found, whole) if seen]
+    if not telling:
+        # Frames of a few cells: none shows enough of the reference to judge the noise of its sky.
+        return [None] * len(placed), notes
     shares = weights[whole] if weights[whole].any() else np.ones(len(telling))
     noise = np.stack([
         noise_of_reference(np.stack([lattices[channel] for lattices in telling]), shares)  # type: ignore[index]
