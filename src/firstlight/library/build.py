@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
@@ -38,10 +38,53 @@ class Master:
 
 Done = Callable[[int], None]
 Room = Callable[[tuple[int, ...]], np.ndarray]
+Band = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Mean, variance and what is saturated of some rows."""
 
 
 def new_array(shape: tuple[int, ...]) -> np.ndarray:
     return np.empty(shape, np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Bands:
+    """What the rows of a master are made of; it can be sent to another process."""
+
+    frames: tuple[Frame, ...]
+    under: np.ndarray | None
+    """Subtracted from each frame: float32 (channels, y, x)."""
+    settings: Combine
+    terms: FrameTerms
+    rows: int
+
+    def at(self, top: int, room: Room = new_array) -> Band:
+        """The rows from ``top`` on."""
+        channels, height, width = self.frames[0].shape
+        bottom = min(top + self.rows, height)
+        cube = room((len(self.frames), channels, bottom - top, width))
+        full = np.zeros(cube.shape[1:], np.int32)
+        for i, frame in enumerate(self.frames):
+            below = None if self.under is None else self.under[:, top:bottom]
+            raw = frame.rows(top, bottom)
+            coding = coding_of(frame, raw)
+            if coding is not None:
+                for channel, plane in enumerate(raw):
+                    offset = None if below is None else below[channel]
+                    ys, xs = calibrated_rows(frame, plane, coding, offset, None, cube[i, channel])
+                    full[channel, ys, xs] += 1
+                continue
+            adu_rows(frame, top, bottom, out=cube[i])
+            limit = frame.meta.saturation or np.inf
+            if np.isfinite(limit):
+                full += cube[i] >= limit
+            if below is not None:
+                cube[i] -= below
+        result = combine_cube(cube, self.settings, self.terms, variance_from_scatter=True)
+        return result.mean, result.variance, 2 * full > len(self.frames)
+
+
+Spread = Callable[[Bands, Sequence[int]], Iterable[Band]]
+"""Makes the bands that begin at these rows somewhere else."""
 
 
 def build_master(
@@ -53,6 +96,7 @@ def build_master(
     settings: Combine | None = None,
     done: Done = lambda n: None,
     room: Room = new_array,
+    spread: Spread | None = None,
 ) -> Master:
     """Combine the frames of a plan.
 
@@ -69,6 +113,8 @@ def build_master(
         Told the number of frame rows finished, for progress.
     room : callable
         Gives an array of a shape, float32, whatever is in it; asked in the thread that will fill it.
+    spread : callable, optional
+        Takes the bands in place of the executor.
 
     Returns
     -------
@@ -87,35 +133,16 @@ def build_master(
     mean = np.empty((channels, height, width), np.float32)
     variance = np.empty_like(mean)
     saturated = np.zeros(mean.shape, bool)
-    limits = [f.meta.saturation or np.inf for f in frames]
-
-    def band(top: int) -> int:
+    bands = Bands(tuple(frames), None if under is None else under.image.data, settings, terms, rows)
+    tops = range(0, height, rows)
+    if spread is None:
+        made: Iterable[Band] = (f.result() for f in [executor.submit(bands.at, top, room) for top in tops])
+    else:
+        made = spread(bands, tops)
+    for top, band in zip(tops, made):
         bottom = min(top + rows, height)
-        cube = room((len(frames), channels, bottom - top, width))
-        full = np.zeros(cube.shape[1:], np.int32)
-        for i, frame in enumerate(frames):
-            below = None if under is None else under.image.data[:, top:bottom]
-            raw = frame.rows(top, bottom)
-            coding = coding_of(frame, raw)
-            if coding is not None:
-                for channel, plane in enumerate(raw):
-                    offset = None if below is None else below[channel]
-                    ys, xs = calibrated_rows(frame, plane, coding, offset, None, cube[i, channel])
-                    full[channel, ys, xs] += 1
-                continue
-            adu_rows(frame, top, bottom, out=cube[i])
-            if np.isfinite(limits[i]):
-                full += cube[i] >= limits[i]
-            if below is not None:
-                cube[i] -= below
-        result = combine_cube(cube, settings, terms, variance_from_scatter=True)
-        mean[:, top:bottom] = result.mean
-        variance[:, top:bottom] = result.variance
-        saturated[:, top:bottom] = 2 * full > len(frames)
-        return (bottom - top) * len(frames)
-
-    for future in [executor.submit(band, top) for top in range(0, height, rows)]:
-        done(future.result())
+        mean[:, top:bottom], variance[:, top:bottom], saturated[:, top:bottom] = band
+        done((bottom - top) * len(frames))
     flags = np.where(saturated, np.uint16(Flag.SATURATED), np.uint16(0))
     if is_flat:
         mean, variance = normalised(mean, variance, plan.like.meta.cfa)

@@ -33,6 +33,7 @@ from firstlight.ops.align.resample import (
 from firstlight.ops.stack.combine import Combine, FrameTerms, combine_cube
 from firstlight.pipeline.buffers import Buffers
 from firstlight.pipeline.calibration import Calibration
+from firstlight.pipeline.crew import Crew
 from firstlight.pipeline.layer import Layer
 from firstlight.pipeline.local import SPACING
 from firstlight.pipeline.mosaic import Colours
@@ -43,6 +44,8 @@ MOST_ROWS = 128
 """Of a tile where frames are not turned. Rows around it, which a small rotation asks for, are calibrated for it too."""
 TILES_EACH = 8
 FEWEST_ROWS, NARROWEST = 8, 64
+Tile = tuple[int, int, int, int]
+"""Top, bottom, left, right."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +103,21 @@ class Stacked:
     context: np.ndarray | None = None
     """uint32 (channels, planes, y, x): bit ``i % 32`` of plane ``i // 32`` says that frame i is in the pixel."""
 
+    @classmethod
+    def blank(cls, engine: Engine, rows: int | None = None) -> Stacked:
+        """Room for what an engine makes: for all of its rows, or so many of them."""
+        height, width = engine.size
+        shape = (engine.channels, height if rows is None else rows, width)
+        return cls(
+            np.empty(shape, np.float32),
+            np.empty(shape, np.float32),
+            np.zeros(shape, np.uint16),
+            np.empty(shape, np.uint16),
+            np.empty(shape, np.uint16),
+            np.empty(shape, np.uint16),
+            np.zeros(len(engine.contributions)),
+        )
+
     def beside(self) -> dict[str, np.ndarray]:
         """Planes for extensions of their own, by name."""
         if self.context is None:
@@ -147,22 +165,16 @@ class Engine:
         self, executor: Executor, workers: int, budget: int, done: Callable[[int], None] = lambda n: None
     ) -> Stacked:
         """Make the stack; ``budget`` is in bytes for all workers, ``done`` is told the finished pixels."""
-        height, width = self.size
-        shape = (self.channels, height, width)
-        result = Stacked(
-            np.empty(shape, np.float32),
-            np.empty(shape, np.float32),
-            np.zeros(shape, np.uint16),
-            np.empty(shape, np.uint16),
-            np.empty(shape, np.uint16),
-            np.empty(shape, np.uint16),
-            np.zeros(len(self.contributions)),
-        )
+        if isinstance(executor, Crew):
+            from firstlight.pipeline.far_stack import stack_elsewhere
+
+            return stack_elsewhere(self, executor, done)
+        result = Stacked.blank(self)
         forwards = self.forwards()
-        terms = [self._terms(channel, forwards) for channel in range(self.channels)]
+        terms = [self.terms_of(channel, forwards) for channel in range(self.channels)]
         tiles = self.tiles(workers, budget, forwards)
         buffers = Buffers()
-        futures = [executor.submit(self._tile, tile, forwards, terms, result, buffers) for tile in tiles]
+        futures = [executor.submit(self.make_tile, tile, forwards, terms, result, buffers) for tile in tiles]
         hits = np.zeros(len(self.contributions), np.int64)
         seen = np.zeros(len(self.contributions), np.int64)
         for tile, future in zip(tiles, futures):
@@ -196,14 +208,16 @@ class Engine:
             for left in range(0, width, side)
         ]
 
-    def _tile(
+    def make_tile(
         self,
-        tile: tuple[int, int, int, int],
+        tile: Tile,
         forwards: Sequence[Transform],
         terms: Sequence[FrameTerms],
         result: Stacked,
         buffers: Buffers,
+        first: int = 0,
     ) -> tuple[np.ndarray, np.ndarray]:
+        """Fill a tile of the result, which begins with row ``first``; samples of each frame rejected, and seen."""
         top, bottom, left, right = tile
         n = len(self.contributions)
         # Rejection looks at neighbours: how steep the image is, and where trails go.
@@ -224,7 +238,7 @@ class Engine:
             self._place(i, forward, around, cube, spare, flags, buffers)
             seen[i] = sum(count_finite(plane[inner]) for plane in cube[:, i])
         spare, flags = spare[:, :, *inner], flags[:, *inner]
-        where = np.s_[:, top:bottom, left:right]
+        where = np.s_[:, top - first : bottom - first, left:right]
         for channel in range(self.channels):
             combined = combine_cube(cube[channel], self.combine, terms[channel], inner=inner)
             mean, variance = combined.mean, combined.variance
@@ -248,7 +262,7 @@ class Engine:
         result.flags[where] = flags
         return hits, seen
 
-    def _terms(self, channel: int, forwards: Sequence[Transform]) -> FrameTerms:
+    def terms_of(self, channel: int, forwards: Sequence[Transform]) -> FrameTerms:
         """The same for every tile, so that no byte depends on how the stack is cut."""
         gain = np.array([c.gain[channel] for c in self.contributions])
         zero = np.array([c.zero(channel, self.level) for c in self.contributions])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,8 +12,9 @@ from firstlight.errors import FrameError
 from firstlight.io.frame import Frame
 from firstlight.io.read import read
 from firstlight.io.scratch import decoded
+from firstlight.io.shared_array import share, take_piece, write_piece
 from firstlight.io.write import write
-from firstlight.library.build import Master, Room, build_master, new_array
+from firstlight.library.build import Band, Bands, Master, Room, build_master, new_array
 from firstlight.library.check import facts_of
 from firstlight.library.mixture import mix
 from firstlight.library.plans import MasterPlan
@@ -21,6 +22,7 @@ from firstlight.library.store import INTERPOLATED, input_of
 from firstlight.ops.stack.combine import Combine
 from firstlight.pipeline.at_hand import needed_masters
 from firstlight.pipeline.buffers import Buffers
+from firstlight.pipeline.crew import Crew
 from firstlight.pipeline.plan import Plan
 from firstlight.pipeline.record import fingerprint_of, frame_stamp
 
@@ -150,10 +152,33 @@ def combine_frames(
     per_row = 12 * channels * width * len(plan.frames)
     rows = int(max(FEWEST_ROWS, min(MOST_ROWS, 0.7 * budget / workers / per_row)))
     frames, broken = _open_all(plan, scratch)
+    crew = executor if isinstance(executor, Crew) else None
     master = build_master(
-        replace(plan, frames=frames), under, executor, rows=rows, settings=settings, done=done, room=room
-    )
+        replace(plan, frames=frames), under, executor, rows=rows, settings=settings, done=done, room=room,
+        spread=None if crew is None else lambda bands, tops: _bands_elsewhere(bands, tops, crew),
+    )  # fmt: skip
     return replace(master, plan=plan, set_aside=(*broken, *master.set_aside))
+
+
+def _bands_elsewhere(bands: Bands, tops: Sequence[int], crew: Crew) -> Iterator[Band]:
+    under = bands.under
+    if under is not None:
+        under = crew.once(under, lambda: share(bands.under, crew.folder, crew.name("under")))  # type: ignore[arg-type]
+    sent = replace(bands, under=under)
+    tasks = [(sent, top, crew.folder / f"{crew.name('band')}.npz") for top in tops]
+    for path in crew.spread(band_elsewhere, tasks):
+        piece = take_piece(path)
+        yield piece["mean"], piece["variance"], piece["saturated"]
+
+
+_BUFFERS = Buffers()
+
+
+def band_elsewhere(bands: Bands, top: int, path: Path) -> Path:
+    """On a worker: some rows of a master, written to a file."""
+    mean, variance, saturated = bands.at(top, lambda shape: _BUFFERS.own("cube", shape))
+    write_piece(path, {"mean": mean, "variance": variance, "saturated": saturated})
+    return path
 
 
 def _open_all(plan: MasterPlan, scratch: Path) -> tuple[tuple[Frame, ...], tuple[tuple[Frame, str], ...]]:

@@ -8,22 +8,22 @@ from pathlib import Path
 from typing import Any
 
 from firstlight.errors import FrameError
-from firstlight.io.scratch import Scratch, decoded
 from firstlight.library.build import Master
 from firstlight.pipeline import products
 from firstlight.pipeline.at_hand import without
-from firstlight.pipeline.buffers import Buffers
 from firstlight.pipeline.calibration import compile_all
-from firstlight.pipeline.clean import Clean, with_named, with_noise
+from firstlight.pipeline.clean import with_named
+from firstlight.pipeline.crew import crew_of
 from firstlight.pipeline.dark_scales import find_scales
 from firstlight.pipeline.drizzle import check_first_pass
-from firstlight.pipeline.executors import check_memory, memory_budget, ordered, thread_count, thread_pool
+from firstlight.pipeline.executors import check_memory, memory_budget
 from firstlight.pipeline.group import GroupResult, Prepared, prepare_group, stack_group
 from firstlight.pipeline.grouping import split, without_time
 from firstlight.pipeline.hotpixels import spread_over
 from firstlight.pipeline.layers import stack_with_comet
+from firstlight.pipeline.look import Look
 from firstlight.pipeline.masters import MasterShelf
-from firstlight.pipeline.measure import Light, measure_light
+from firstlight.pipeline.measure import Light
 from firstlight.pipeline.panels import Plane
 from firstlight.pipeline.panorama import prepare_mosaic, stack_mosaics
 from firstlight.pipeline.plan import Group, Plan, plan
@@ -99,9 +99,8 @@ def process(
     check_memory(todo.memory_bytes, settings.memory)
     check_first_pass(settings.drizzle, settings.stack)
     target.mkdir(parents=True, exist_ok=True)
-    workers = thread_count(settings.threads)
     budget = memory_budget(settings.memory)
-    with thread_pool(settings.threads) as executor, Scratch(target) as scratch:
+    with crew_of(settings, target) as (executor, workers, scratch):
         run = _Run(todo, clock, executor, workers, budget, scratch)
         shelf = run.masters(earlier)
         run.find_dark_scales(shelf)
@@ -181,29 +180,11 @@ class _Run:
         calibrations = compile_all(assignments, shelf.get)
         settings = self.plan.settings
         calibrations = with_named(calibrations, settings.calibrate.bad_pixels)
-        clean = Clean.of(settings.calibrate)
-
         seekers = {a.light.path for group in self.plan.groups for a in spread_over(group.assignments)}
-
-        def look(assignment: Any) -> tuple[Path, Light | str]:
-            path = assignment.light.path
-            try:
-                assignment.light.source.check()
-                light = with_noise(decoded(assignment.light, self.scratch), settings.calibrate)
-                ready = type(assignment)(**{**assignment.__dict__, "light": light})
-                key = (*assignment.key, assignment.light.shape)
-                return path, measure_light(
-                    ready, calibrations[key], settings.stars, seek_spikes=path in seekers,
-                    keep_cells=settings.normalize.mode == "local", buffers=buffers, clean=clean,
-                )  # fmt: skip
-            except FrameError as error:
-                return path, str(error)
-
-        buffers = Buffers()
+        look = Look(settings, self.scratch)
         lights: dict[Path, Light] = {}
         with self.clock.stage("measure", len(assignments), "lights") as stage:
-            # Frames in flight hold their calibrated pixels: as many as there are workers, no more.
-            for path, light in ordered(self.executor, look, assignments, self.workers + 1):
+            for path, light in look.all(assignments, calibrations, seekers, self.executor, self.workers):
                 if isinstance(light, Light):
                     lights[path] = light
                 else:

@@ -23,6 +23,7 @@ from firstlight.pipeline.group import GroupResult, Prepared, matrix_of
 from firstlight.pipeline.masters import MasterShelf
 from firstlight.pipeline.plan import Plan
 from firstlight.pipeline.record import RUN_FILE
+from firstlight.pipeline.settings import HOW
 
 COLUMNS = (
     "file", "kind", "target", "filter", "exposure", "accepted", "reason", "weight", "scale", "stars", "fwhm",
@@ -40,7 +41,7 @@ def write_stack(result: GroupResult, plan: Plan, shelf: MasterShelf, executor: E
     rejection = (stacked.rejected_low, stacked.rejected_high) if plan.settings.output.rejection_maps else None
     provenance = {
         **result.summary(), "inputs": _inputs(result), "masters": _masters(result, shelf),
-        "settings": plan.settings.model_dump(exclude={"threads", "memory"}),
+        "settings": plan.settings.model_dump(exclude=set(HOW)),
     }  # fmt: skip
     writing: list[Future[Any]] = [
         executor.submit(

@@ -17,6 +17,7 @@ import firstlight
 from firstlight.io.content import QUICK_HASH, content_hash, known_hash
 from firstlight.io.frame import Frame
 from firstlight.pipeline.at_hand import needed_masters
+from firstlight.pipeline.settings import HOW
 
 if TYPE_CHECKING:
     from firstlight.pipeline.group import GroupResult
@@ -81,7 +82,7 @@ class Record:
     def of(cls, plan: Plan) -> Record:
         stamps = [frame_stamp(s.frame) for s in plan.sightings]
         broken = [[str(path), reason] for path, reason in plan.broken]
-        chosen = plan.settings.model_dump(exclude={"threads", "memory"})
+        chosen = plan.settings.model_dump(exclude=set(HOW))
         rule = plan.settings.normalize
         named = plan.settings.calibrate.bad_pixels
         chosen["noise"] = list(plan.noise)

@@ -144,6 +144,9 @@ class Output(Params):
     """Write how many samples were rejected at each pixel, low and high."""
 
 
+HOW = frozenset({"threads", "memory", "executor", "workers", "scheduler"})
+"""Settings that say how the work is done; what comes out does not depend on them."""
+
 Mix = Literal["nothing", "exposure", "gain", "both"]
 
 
@@ -169,6 +172,14 @@ class Settings(Facts):
     """Worker threads; 0: one per core."""
     memory: Annotated[int, Field(ge=0)] = 0
     """Memory the run may use, MB; 0: half of what is free."""
+    executor: Literal["threads", "processes", "dask"] = "threads"
+    """Who does the heavy work: threads of this program, processes of this machine, or the workers of a Dask cluster.
+    The bytes of the results are the same."""
+    workers: Annotated[int, Field(ge=0, le=4096)] = 0
+    """For ``processes``, and ``dask`` without a scheduler: how many; 0: one per core."""
+    scheduler: str = ""
+    """For ``dask``: the scheduler's address (tcp://host:8786) or its file; empty: workers are started on this
+    machine."""
     first: Annotated[int, Field(ge=0)] = 0
     """Use only the first N lights of each group; 0: all."""
 
