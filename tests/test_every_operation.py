@@ -105,8 +105,8 @@ def frames_for(operation: Operation, image: Image, seed: int = 0) -> list[Image]
     ]
 
 
-def in_state(image: Image, operation: Operation) -> Image:
-    if operation.demands != State.STRETCHED:
+def in_state(image: Image, what: Step | Operation) -> Image:
+    if what.demands != State.STRETCHED:
         return image
     variance = None if image.variance is None else image.variance / 4000**2
     return image.replace(data=image.data / 4000, variance=variance, unit=PixelUnit.NORMALISED, state=State.STRETCHED)
@@ -133,7 +133,7 @@ def cases() -> dict[str, tuple[Step, str]]:
     for operation in operations().values():
         for each in variants(operation):
             for name in SKIES:
-                image = in_state(sky(name), operation)
+                image = in_state(sky(name), each)
                 try:
                     each(image, *frames_for(operation, image))
                 except InputError:
@@ -143,7 +143,7 @@ def cases() -> dict[str, tuple[Step, str]]:
 
 
 def run(each: Step, image: Image, seed: int = 0) -> Image:
-    image = in_state(image, each.operation)
+    image = in_state(image, each)
     return each(image, *frames_for(each.operation, image, seed))
 
 
@@ -230,7 +230,7 @@ def schema_of(operation: Operation) -> dict[str, object]:
 
 @every_case()
 def test_inputs_stay_and_results_repeat(each, name):
-    image = in_state(sky(name), each.operation)
+    image = in_state(sky(name), each)
     frames = frames_for(each.operation, image)
     before = [a.copy() for i in (image, *frames) for a in arrays(i)]
     for given in (image, *frames):
@@ -253,7 +253,7 @@ def test_types_and_shapes(each, name):
     if result.variance is not None:
         assert result.variance.dtype == np.float32
         assert np.all(result.variance >= 0)
-    assert result.state == (each.operation.gives or each.operation.demands or State.LINEAR)
+    assert result.state == (each.gives or each.demands or State.LINEAR)
 
 
 @every_case()
@@ -339,7 +339,7 @@ def test_nan_and_missing_regions_do_not_spread(each, name):
 
 @every_case(lambda operation: operation.reach in (Reach.PIXEL, Reach.WINDOW))
 def test_tiles_equal_the_whole(each, name):
-    image = in_state(sky(name), each.operation)
+    image = in_state(sky(name), each)
     flags = image.flags.copy()
     flags[:, ::7, ::5] = Flag.HOT
     image = image.replace(flags=flags)

@@ -104,7 +104,7 @@ def _check_files(
 
 
 def _stretches(steps: Sequence[Step]) -> bool:
-    return any(step.operation.gives == "stretched" for step in steps)
+    return any(step.gives == "stretched" for step in steps)
 
 
 def _wants_a_stretch(target: Path) -> str:

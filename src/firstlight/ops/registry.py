@@ -168,7 +168,7 @@ def describe(params: type[Params]) -> list[dict[str, Any]]:
         rows.append(
             {
                 "name": name,
-                "type": "word" if "enum" in entry or "const" in entry else entry.get("type", "word"),
+                "type": entry.get("type", "word") if entry.get("type") in ("integer", "number", "boolean") else "word",
                 "unit": unit_of(field),
                 "default": field.default,
                 "choices": entry.get("enum", [entry["const"]] if "const" in entry else []),

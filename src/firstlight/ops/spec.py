@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from firstlight.errors import InputError, SpecError, nearest
-from firstlight.model.image import Image
+from firstlight.model.image import Image, State
 from firstlight.ops.registry import Operation, Params, find_operation
 
 
@@ -22,18 +22,33 @@ class Step:
     def __call__(self, image: Image, *frames: Image | None) -> Image:
         """Apply; the result carries one history entry more, in pinned form. None stands for an optional frame."""
         operation = self.operation
-        if operation.demands is not None and image.state != operation.demands:
+        if self.demands is not None and image.state != self.demands:
             raise InputError(
-                f"{operation.id}: the image is {image.state}; it needs {operation.demands} data; "
-                f"apply it {'before' if operation.demands == 'linear' else 'after'} the stretch"
+                f"{operation.id}: the image is {image.state}; it needs {self.demands} data; "
+                f"apply it {'before' if self.demands == 'linear' else 'after'} the stretch"
             )
         needed = len(operation.frames) - len(operation.optional)
         if not needed <= len(frames) <= len(operation.frames) or None in frames[:needed]:
             takes = ", ".join(f"{n} (optional)" if n in operation.optional else n for n in operation.frames)
             raise InputError(f"{operation.id}: {len(frames)} further images given; it takes {takes or 'none'}")
         result = operation.function(image, self.params, *frames)
-        state = operation.gives or image.state
+        state = self.gives or image.state
         return result.replace(state=state, history=(*image.history, self.pinned()))
+
+    @property
+    def undoes(self) -> bool:
+        """Whether it takes a stretch back."""
+        return self.operation.gives == State.STRETCHED and bool(getattr(self.params, "inverse", False))
+
+    @property
+    def demands(self) -> State | None:
+        """State the image must be in; None: either."""
+        return State.STRETCHED if self.undoes else self.operation.demands
+
+    @property
+    def gives(self) -> State | None:
+        """State of the result; None: that of the image."""
+        return State.LINEAR if self.undoes else self.operation.gives
 
     def __str__(self) -> str:
         """Short form: only what differs from the defaults."""
@@ -73,11 +88,17 @@ def parse_step(text: str) -> Step:
     if version and version != str(operation.version):
         raise SpecError(f"{operation.id} is at version {operation.version}, not {version}; write it without @{version}")
     values: dict[str, str] = {}
+    key = ""
     for part in filter(None, body.split(",")):
-        key, separator, value = part.partition("=")
-        if not separator:
+        name, separator, value = part.partition("=")
+        if separator:
+            key = name.strip()
+            values[key] = value.strip()
+        elif key and _is_number(part):
+            # A list of numbers: weights=1,2,3.
+            values[key] += f",{part.strip()}"
+        else:
             raise SpecError(f"{operation.id}: write parameters as key=value, got {part!r}")
-        values[key.strip()] = value.strip()
     return Step(operation, _validated(operation, values))
 
 
@@ -94,6 +115,14 @@ def _validated(operation: Operation, values: dict[str, Any]) -> Params:
         where = ".".join(map(str, first["loc"]))
         given = f"{where}={first['input']!r}: " if where else ""
         raise SpecError(f"{operation.id}: {given}{first['msg'][0].lower()}{first['msg'][1:]}") from None
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _word(value: Any) -> str:

@@ -104,3 +104,57 @@ def test_the_curve_is_that_of_siril(tmp_path):
     if not (tmp_path / "out.fit").exists():
         pytest.skip(f"siril-cli did not run here: {done.stdout[-200:]}")
     np.testing.assert_allclose(midtones(image, Midtones()).data[0], fits.getdata(tmp_path / "out.fit"), atol=1e-5)
+
+
+def siril_says(folder, planes, linked):
+    """Shadows and midtone of each channel by Siril: of its own autostretch, or, in versions whose scripts have none,
+    the formula of its autostretch with the median and the deviation that Siril measures."""
+    from astropy.io import fits
+
+    for number, plane in enumerate(planes, 1):
+        fits.writeto(folder / f"in_{number:05d}.fit", plane, overwrite=True)
+    # As many files as a sequence needs.
+    fits.writeto(folder / f"in_{len(planes) + 1:05d}.fit", planes[-1], overwrite=True)
+    done = siril(folder, "seqstat in_ stat.csv main")
+    if not (folder / "stat.csv").exists():
+        pytest.skip(f"siril-cli did not run here: {done.stdout[-200:]}")
+    names, *rows = [line.split("\t") for line in (folder / "stat.csv").read_text().splitlines()]
+    median, mad = (np.array([float(row[names.index(n)]) for row in rows[: len(planes)]]) for n in ("median", "mad"))
+    if linked:
+        median, mad = (np.full(len(planes), each.mean()) for each in (median, mad))
+    shadows = np.maximum(median - 2.8 * 1.4826 * mad, 0)
+    by_formula = np.column_stack([shadows, mtf(median - shadows, 0.25)])
+    fits.writeto(folder / "all.fit", planes if len(planes) > 1 else planes[0])
+    siril(folder, f"load all\nautostretch{' -linked' if linked else ''}\nsave out")
+    if (folder / "out.fit").exists():
+        shown = fits.getdata(folder / "out.fit").reshape(planes.shape)
+        for x, y, (low, m) in zip(planes, shown, by_formula):
+            np.testing.assert_allclose(mtf(np.clip((x - low) / (1 - low), 0, 1), m), y, atol=2e-3)
+    return by_formula
+
+
+def siril(folder, commands):
+    (folder / "run.ssf").write_text(f"requires 1.0.0\nset32bits\n{commands}\n")
+    return subprocess.run(
+        ["siril-cli", "-d", str(folder), "-s", str(folder / "run.ssf")], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.skipif(not shutil.which("siril-cli"), reason="siril-cli is not installed (make system)")
+@pytest.mark.parametrize(("channels", "linked"), [(1, False), (3, False), (3, True)])
+def test_parameters_equal_those_of_siril(tmp_path, channels, linked):
+    image = sky(channels, level=0.012, sigma=0.0015, size=300)
+    ours = [(q.shadows, q.midtone) for q in levels(image, Midtones(linked=linked))]
+    np.testing.assert_allclose(ours, siril_says(tmp_path, image.data, linked), rtol=0, atol=1e-4)
+
+
+def test_large_images_are_measured_from_a_part_of_their_pixels(monkeypatch):
+    import firstlight.ops.stretch.levels as module
+
+    image = sky(size=600)
+    (whole,) = levels(image, Midtones())
+    monkeypatch.setattr(module, "MANY", 40_000)
+    (part,) = levels(image, Midtones())
+    assert part != whole
+    # A sample of 40,000 tells the median to 0.006 of the noise.
+    assert part.shadows == pytest.approx(whole.shadows, abs=0.05 * 0.002)

@@ -9,12 +9,14 @@ from pydantic import Field
 
 from firstlight.model.image import Image, State
 from firstlight.ops.registry import Params, Reach, operation
-from firstlight.ops.stretch.levels import normalised, stretched
+from firstlight.ops.stretch.levels import stretched
 
 
 class Gamma(Params):
     gamma: Annotated[float, Field(ge=0.05, le=20)] = 2.2
     """Values are raised to 1 / gamma: above 1 brightens, below 1 darkens."""
+    inverse: bool = False
+    """Undo it: from the stretched picture back to linear values (what was clipped stays clipped)."""
 
 
 @operation("stretch:gamma", reach=Reach.PIXEL, gives=State.STRETCHED)
@@ -27,7 +29,8 @@ def gamma(image: Image, p: Gamma) -> Image:
     >>> gamma(Image([[0.0, 2.5, 10.0]]), Gamma(gamma=2)).data.ravel().tolist()
     [0.0, 0.5, 1.0]
     """
-    return stretched(normalised(image), lambda x: curve(x, p))
+    bend = inverse if p.inverse else curve
+    return stretched(image, lambda x: bend(x, p))
 
 
 def curve(x: np.ndarray, p: Gamma) -> np.ndarray:
@@ -37,4 +40,4 @@ def curve(x: np.ndarray, p: Gamma) -> np.ndarray:
 
 def inverse(y: np.ndarray, p: Gamma) -> np.ndarray:
     """Undo `curve` for values between 0 and 1."""
-    return y**p.gamma
+    return np.clip(y, 0.0, 1.0) ** p.gamma

@@ -11,9 +11,10 @@ from pydantic import Field
 from firstlight.errors import SpecError
 from firstlight.model.image import Image, State
 from firstlight.ops.registry import Params, Reach, operation
-from firstlight.ops.stretch.levels import normalised, stretched
+from firstlight.ops.stretch.levels import stretched
 from firstlight.units import Unit
 
+LAST = float(np.nextafter(1.0, 0.0))
 Level = Annotated[float, Field(ge=0, le=1), Unit("of white")]
 
 
@@ -29,6 +30,8 @@ class Ghs(Params):
     """Below this level the curve is straight (LP); at most ``symmetry``."""
     protect_high: Level = 1.0
     """Above this level the curve is straight (HP); at least ``symmetry``."""
+    inverse: bool = False
+    """Undo it: from the stretched picture back to linear values (what was clipped stays clipped)."""
 
 
 @operation("stretch:ghs", reach=Reach.PIXEL, gives=State.STRETCHED)
@@ -57,7 +60,8 @@ def ghs(image: Image, p: Ghs) -> Image:
             f"stretch:ghs: protect_low={p.protect_low:g}, symmetry={p.symmetry:g}, protect_high={p.protect_high:g}; "
             "they must not decrease in this order"
         )
-    return stretched(normalised(image), lambda x: curve(x, p))
+    bend = inverse if p.inverse else curve
+    return stretched(image, lambda x: bend(x, p))
 
 
 def curve(x: np.ndarray, p: Ghs) -> np.ndarray:
@@ -71,6 +75,7 @@ def curve(x: np.ndarray, p: Ghs) -> np.ndarray:
 
 def inverse(y: np.ndarray, p: Ghs) -> np.ndarray:
     """Undo `curve` for values between 0 and 1."""
+    y = np.clip(np.asarray(y, np.float64), 0.0, 1.0)
     if p.stretch == 0:
         return y
     low, high = (float(_raw(np.float64(end), p)) for end in (0.0, 1.0))
@@ -130,6 +135,9 @@ def _base_slope(u: np.ndarray, p: Ghs) -> np.ndarray:
 
 def _base_inverse(t: np.ndarray, p: Ghs) -> np.ndarray:
     b, depth = p.focus, _depth(p)
+    if b >= 0:
+        # Steep curves reach 1 by rounding alone.
+        t = np.minimum(t, LAST)
     if b == 0:
         return -np.log1p(-t) / depth
     if b == -1:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 
-from firstlight.model.flags import Flag, has
+from firstlight.model.flags import EXCLUDED, Flag, has
 from firstlight.model.image import Image, PixelUnit
 
 CACHED = 50_000
 """Pixels of a block: 200 kB."""
+MANY = 2_000_000
+"""Pixels of a channel that levels are measured from: median and deviation are right to a thousandth of the noise."""
 
 Curve = Callable[[np.ndarray], np.ndarray]
 
@@ -42,11 +45,12 @@ def normalised(image: Image) -> Image:
 
 
 def stretched(image: Image, curve: Curve | list[Curve]) -> Image:
-    """Apply a curve, or one per channel, to a normalised image.
+    """Apply a curve of normalised values, or one per channel, to an image; its unit becomes normalised.
 
     The standard deviation is half the step of the curve from one sigma below to one above: exact for straight curves,
     right through bends and ends.
     """
+    factor = np.float32(1.0 / white_level(image))
     curves = curve if isinstance(curve, list) else [curve] * image.shape[0]
     data = np.empty_like(image.data)
     variance = None if image.variance is None else np.empty_like(image.data)
@@ -55,26 +59,44 @@ def stretched(image: Image, curve: Curve | list[Curve]) -> Image:
     for channel, bend in enumerate(curves):
         for part in (slice(top, top + rows) for top in range(0, image.shape[1], rows)):
             plane = image.data[channel, part]
+            plane = plane if factor == 1 else plane * factor
             data[channel, part] = bend(plane)
             if variance is not None:
-                sigma = np.sqrt(image.variance[channel, part])
+                sigma = np.sqrt(image.variance[channel, part]) * factor
                 variance[channel, part] = (0.5 * (bend(plane + sigma) - bend(plane - sigma))) ** 2
-    return image.replace(data=data, variance=variance)
+    return image.replace(data=data, variance=variance, unit=PixelUnit.NORMALISED)
 
 
 def trusted(image: Image, channel: int) -> np.ndarray:
     """Values of a channel that say where its sky is: good ones, neither saturated nor without data.
 
-    All of them where none is free of flags; one zero for an empty channel.
+    Of a large image every so many, evenly spread. All of them where none is free of flags; one zero for an empty
+    channel.
     """
-    flags = image.flags[channel]
-    data = image.data[channel]
+    step = sample_step(image.shape[1:])
+    flags = image.flags[channel].reshape(-1)[::step]
+    data = image.data[channel].reshape(-1)[::step]
     if not flags.any():
-        return data.ravel()
+        return data
     values = data[~has(flags, Flag.NO_DATA | Flag.NOT_FINITE | Flag.SATURATED)]
     if not values.size:
-        values = data[image.good[channel]]
+        values = data[~has(flags, EXCLUDED)]
     return values if values.size else np.zeros(1, np.float32)
+
+
+def sample_step(shape: tuple[int, int]) -> int:
+    """Distance between the pixels, row after row, that stand for a plane (height, width); 1 for all.
+
+    It has no divisor in common with the width, so that the sample runs through all columns.
+
+    >>> sample_step((1000, 1000)), sample_step((4000, 6000))
+    (1, 13)
+    """
+    height, width = shape
+    step = max(height * width // MANY, 1)
+    while math.gcd(step, width) > 1:
+        step += 1
+    return step
 
 
 def joined_flags(image: Image) -> np.ndarray:

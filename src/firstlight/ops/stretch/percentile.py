@@ -10,7 +10,7 @@ from pydantic import Field
 from firstlight.errors import SpecError
 from firstlight.model.image import Image, State
 from firstlight.ops.registry import Params, Reach, operation
-from firstlight.ops.stretch.levels import normalised, stretched, trusted
+from firstlight.ops.stretch.levels import stretched, trusted, white_level
 from firstlight.ops.stretch.linear import Linear
 from firstlight.ops.stretch.linear import curve as straight
 from firstlight.units import Percent
@@ -25,9 +25,11 @@ class Percentile(Params):
     """One pair of levels for all channels (colours keep their balance); otherwise one for each."""
 
 
-@operation("stretch:percentile", reach=Reach.FRAME, gives=State.STRETCHED)
+@operation("stretch:percentile", version=2, reach=Reach.FRAME, gives=State.STRETCHED)
 def percentile(image: Image, p: Percentile) -> Image:
     """Scale so that two percentiles of the good, unsaturated pixels become 0 and 1; what lies beyond is clipped.
+
+    Of more than two million pixels in a channel an evenly spread part is looked at.
 
     Flags and plate: kept. Variance: scaled, 0 where clipped. Unit: normalised.
 
@@ -41,18 +43,20 @@ def percentile(image: Image, p: Percentile) -> Image:
     """
     if not p.low < p.high:
         raise SpecError(f"stretch:percentile: low={p.low:g}, high={p.high:g}; low must be below high")
-    image = normalised(image)
     return stretched(image, [lambda x, q=each: straight(x, q) for each in levels(image, p)])
 
 
 def levels(image: Image, p: Percentile) -> list[Linear]:
-    """Black and white of each channel of a normalised image, as `stretch:linear` takes them."""
+    """Black and white of each channel, fractions of the white level, as `stretch:linear` takes them."""
     pairs = np.array([np.percentile(trusted(image, c), [p.low, p.high]) for c in range(image.shape[0])], np.float64)
+    pairs /= white_level(image)
     if p.linked:
         pairs[:] = pairs[:, 0].min(), pairs[:, 1].max()
     # A flat image has no range; any will do, and the smallest keeps it dark.
     return [
-        Linear.model_construct(black=float(low), white=float(max(high, low + 1e-9 + 1e-6 * abs(low))))
+        Linear.model_construct(
+            bright=1.0, inverse=False, black=float(low), white=float(max(high, low + 1e-9 + 1e-6 * abs(low)))
+        )
         for low, high in pairs
     ]
 

@@ -1,0 +1,55 @@
+"""Black point."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from firstlight.model.image import Image, PixelUnit
+from firstlight.ops.registry import Params, Reach, operation
+from firstlight.ops.stretch.levels import trusted, white_level
+from firstlight.units import Percent, Unit
+
+
+class Black(Params):
+    percentile: Annotated[Percent, Field(ge=0, le=100)] = 1.0
+    """This percentile of the pixels becomes 0; not used where a fraction is given."""
+    fraction: Annotated[float, Field(ge=0, lt=1), Unit("of white")] = 0.0
+    """This level becomes 0; 0: the percentile decides."""
+    linked: bool = True
+    """One level for all channels, the lowest of them (colours keep their balance); otherwise one for each."""
+    clip: bool = False
+    """Cut off what lies below it; otherwise noise stays on both sides of 0."""
+
+
+@operation("stretch:black", reach=Reach.FRAME)
+def black(image: Image, p: Black) -> Image:
+    """Subtract a black level, found as a percentile of the image or given as a fraction of white.
+
+    White stays where it is above the new black: integer and float images of any range are alike, for nothing is scaled.
+    The saturation in the header moves along. Linear data stay linear; the stretch comes after.
+
+    Flags, plate and unit: kept. Variance: kept, the level is taken as exact; 0 where clipped.
+
+    >>> black(Image([[10.0, 20.0, 110.0]]), Black(percentile=0)).data.ravel().tolist()
+    [0.0, 10.0, 100.0]
+    """
+    white = white_level(image)
+    if p.fraction:
+        levels = np.full(image.shape[0], p.fraction * white)
+    else:
+        levels = np.array([np.percentile(trusted(image, c), p.percentile) for c in range(image.shape[0])])
+        if p.linked:
+            levels[:] = levels.min()
+    data = image.data - levels.astype(np.float32)[:, None, None]
+    variance = image.variance
+    if p.clip:
+        if variance is not None:
+            variance = np.where(data < 0, np.float32(0), variance)
+        data = np.where(data < 0, np.float32(0), data)
+    meta = image.meta
+    if image.unit == PixelUnit.ADU and meta.saturation:
+        meta = meta.replace(saturation=max(meta.saturation - float(levels.min()), 0.0) or None)
+    return image.replace(data=data, variance=variance, meta=meta)
