@@ -20,6 +20,7 @@ from firstlight.simulate.detector import Detector, make_detector
 from firstlight.simulate.field import NEBULA_STEP, Field, Nebula, invent_field, invent_nebula, passbands
 from firstlight.simulate.geometry import distort, sky_of
 from firstlight.simulate.headers import cards_of
+from firstlight.simulate.known import known_field
 from firstlight.simulate.scene import MONO, cosmic_rays, render_stars, trail
 from firstlight.simulate.settings import PRESETS, Camera, Comet, Night, Sky, Telescope, preset
 from firstlight.simulate.shots import DETECTOR, FIELD, FOLDERS, NEBULA, NOISE, RAYS, generator, plan_shots
@@ -118,7 +119,8 @@ class Scene:
 
     @cached_property
     def field(self) -> Field:
-        return self.given or invent_field(self.night, self.box, generator(self.night, FIELD))
+        make = known_field if self.night.catalog else invent_field
+        return self.given or make(self.night, self.box, generator(self.night, FIELD))
 
     @cached_property
     def nebula(self) -> Nebula | None:

@@ -173,6 +173,9 @@ class Night(Settings):
     """Right ascension of the centre; none for a field that crosses the meridian half-way through the lights."""
     dec: Annotated[Degrees, Field(ge=-90, le=90)] = 38.0
     """Declination of the centre."""
+    catalog: str = ""
+    """Stars of this catalogue (``auto``, a name that `firstlight catalogs list` shows, or a file) in place of invented
+    ones, and invented ones that are too faint for it."""
     filters: tuple[str, ...] = ("L",)
     """Filters, by name; each gets its own lights and flats."""
     exposures: tuple[Annotated[Seconds, Field(gt=0)], ...] = (120.0,)
