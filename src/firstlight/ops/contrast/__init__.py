@@ -1,0 +1,1 @@
+"""Contrast, morphology, stars and structure."""

@@ -1,0 +1,150 @@
+"""A picture taken apart into its stars and what lies behind them, and put together again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from firstlight.model.flags import EXCLUDED, has
+from firstlight.model.image import Image
+from firstlight.ops.contrast.background import background_of
+from firstlight.ops.contrast.inpaint import grain, inpainted
+from firstlight.ops.contrast.star_mask import StarSearch, star_mask
+from firstlight.ops.mosaic import refuse_mosaic
+from firstlight.ops.registry import Reach, operation
+
+
+class StarSplit(StarSearch):
+    """How stars are taken out, for steps that do."""
+
+    star_method: Literal["inpaint", "morphological"] = "inpaint"
+    """``inpaint``: stars are found by their profile and the sky is drawn in behind them. ``morphological``: whatever is
+    narrower than ``star_size`` goes, filaments too."""
+
+
+class Starless(StarSplit):
+    grain: bool = True
+    """The sky drawn in behind stars is given the noise of its surroundings; without, it is smooth."""
+
+
+@operation("extract:starless", reach=Reach.FRAME)
+def take_stars_out(image: Image, p: Starless) -> Image:
+    """Take the stars out and draw in the sky behind them; ``extract:stars`` is what was taken.
+
+    Flags, plate and unit: kept. Variance: dropped, for what is drawn in has none.
+
+    Raises
+    ------
+    InputError
+        On a CFA mosaic.
+
+    >>> y, x = np.mgrid[:64, :64]
+    >>> sky = np.random.default_rng(1).normal(100, 1, (64, 64))
+    >>> dark = take_stars_out(Image(sky + 500 * np.exp(-((x - 30) ** 2 + (y - 20) ** 2) / 4)), Starless())
+    >>> bool(dark.data.max() < 106)
+    True
+    """
+    parts = split_stars(image, p, "extract:starless")
+    if not p.grain or not parts.mask.any():
+        return parts.starless
+    data = parts.starless.data.copy()
+    for channel, plane in enumerate(data):
+        unknown = has(image.flags[channel], EXCLUDED)
+        grain(plane, parts.mask & ~unknown, parts.mask | unknown)
+    return parts.starless.replace(data=data)
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """Stars and what lies behind them; data of the two add up to the picture."""
+
+    starless: Image
+    stars: Image
+    mask: np.ndarray
+    """Boolean (y, x): where something was taken out."""
+
+
+def split_stars(image: Image, p: StarSplit = StarSplit(), step: str = "starless") -> Parts:
+    """Take a picture apart. The parts carry no variance; flags, plate, unit and state are those of the picture.
+
+    ``inpaint``: stars are found and fitted on the mean of the channels (`find_stars`); each is masked as far as the
+    medians of rings around it fall, saturated pixels with a rim; behind the masks the surroundings are continued.
+    ``morphological``: background of scale ``star_size``, taken wherever the picture stands above it by more than the
+    noise.
+
+    Raises
+    ------
+    InputError
+        On a CFA mosaic.
+
+    >>> y, x = np.mgrid[:64, :64]
+    >>> sky = np.random.default_rng(1).normal(100, 1, (64, 64))
+    >>> parts = split_stars(Image(sky + 500 * np.exp(-((x - 30) ** 2 + (y - 20) ** 2) / 4)))
+    >>> bool(parts.starless.data.max() < 106), bool(parts.stars.data.max() > 400)
+    (True, True)
+    """
+    refuse_mosaic(step, image)
+    if p.star_method == "morphological":
+        return _morphological(image, p)
+    mask = star_mask(image, p)
+    behind = np.empty_like(image.data)
+    for channel, plane in enumerate(image.data):
+        unknown = has(image.flags[channel], EXCLUDED)
+        filled = inpainted(plane, mask | unknown)
+        behind[channel] = np.where(mask & ~unknown, filled, plane)
+    return _parts(image, behind, mask)
+
+
+def on_starless(
+    image: Image,
+    function: Callable[[Image], Image],
+    p: StarSplit = StarSplit(),
+    *,
+    stars: Callable[[Image], Image] | None = None,
+    join: Literal["add", "screen"] = "add",
+    step: str = "starless",
+) -> Image:
+    """What a step makes of the picture behind the stars, with the stars put back.
+
+    Parameters
+    ----------
+    function : applied to the starless picture; may change its state (a stretch).
+    stars : applied to the stars, if given; a stretch of the picture wants one of the stars, which lie on 0.
+    join : ``add``, or ``screen`` (1 - (1 - a) (1 - b)) for stretched parts that could pass white together.
+
+    Returns
+    -------
+    The picture of ``function``'s state and unit. Variance is None: where stars were, neither part has one.
+    """
+    parts = split_stars(image, p, step)
+    behind = function(parts.starless)
+    front = stars(parts.stars) if stars else parts.stars
+    data = 1 - (1 - behind.data) * (1 - front.data) if join == "screen" else behind.data + front.data
+    held = has(image.flags, EXCLUDED)
+    if held.any():
+        data = np.where(held, behind.data, data)
+    return behind.replace(data=data, variance=None)
+
+
+def _morphological(image: Image, p: StarSplit) -> Parts:
+    behind = np.empty_like(image.data)
+    mask = np.zeros(image.shape[1:], bool)
+    for channel, plane in enumerate(image.data):
+        unknown = has(image.flags[channel], EXCLUDED)
+        filled = inpainted(plane, unknown) if unknown.any() else plane
+        smooth = background_of(filled, p.star_size)
+        above = filled - smooth
+        noise = 1.4826 * float(np.median(np.abs(above - np.median(above))))
+        taken = (above > p.star_threshold * noise) & ~unknown
+        behind[channel] = np.where(taken, smooth, plane)
+        mask |= taken
+    return _parts(image, behind, mask)
+
+
+def _parts(image: Image, behind: np.ndarray, mask: np.ndarray) -> Parts:
+    stars = np.where(mask, image.data - behind, np.float32(0))
+    stars = np.where(has(image.flags, EXCLUDED), np.float32(0), stars)
+    return Parts(image.replace(data=behind, variance=None), image.replace(data=stars, variance=None), mask)
