@@ -1,4 +1,3 @@
-
 import pytest
 
 from far_work import Killer, always_die, die_once, double, fail
@@ -97,5 +96,3 @@ def test_a_setting_of_who_works_does_not_make_another_run(night):
     run(night, "again", threads=2)
     result = process(night / "night", Settings(executor="processes", workers=1), output=night / "again")
     assert result.unchanged
-
-

@@ -12,6 +12,7 @@ from firstlight.cli.settings import SettingsCommand, settings_from, settings_opt
 
 if TYPE_CHECKING:
     from firstlight.pipeline.group import GroupResult
+    from firstlight.pipeline.kept import KeptStack
     from firstlight.pipeline.process import Result
 
 
@@ -21,10 +22,22 @@ if TYPE_CHECKING:
     "-o", "--output", type=click.Path(path_type=Path), help="Where the products go; default SESSION/firstlight."
 )
 @click.option("--again", is_flag=True, help="Do the work even if nothing has changed since the last run.")
+@click.option(
+    "--from",
+    "start",
+    metavar="STEP",
+    default="",
+    help="Do this step anew and those after it: master, scale, measure, register, stack, picture, or one and a name "
+    "('stack M31_R_60s').",
+)
+@click.option("-n", "--dry-run", is_flag=True, help="Say which steps would be done and which stand, and write nothing.")
 @click.option("--no-stack", is_flag=True, help="End when the lights are registered and selected.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress, only the summary.")
 @settings_options
-def command(session: Path, output: Path | None, again: bool, no_stack: bool, quiet: bool, **options: Any) -> None:
+def command(
+    session: Path, output: Path | None, again: bool, start: str, dry_run: bool, no_stack: bool, quiet: bool,
+    **options: Any,
+) -> None:  # fmt: skip
     """From a folder of raw frames to masters, stacks, pictures and tables.
 
     Frames are recognised by header, folder and file name; calibrated with the masters that fit; registered; the poor
@@ -37,14 +50,24 @@ def command(session: Path, output: Path | None, again: bool, no_stack: bool, qui
     SESSION/firstlight/masters/     bias, dark and flat masters
     SESSION/firstlight/frames.csv   one row per frame
     SESSION/firstlight/run.json     inputs with hashes, settings, timings
+    SESSION/firstlight/steps/       what is finished: a run that was stopped, or has one more light, goes on from there
     """
     from firstlight.pipeline.process import process
 
-    if not quiet and session.exists() and first_run():
+    if not quiet and not dry_run and session.exists() and first_run():
         click.echo("First run: compiling the kernels takes about half a minute, once.", err=True)
     if no_stack:
         options["set__output__stacks"] = False
-    result = process(session, settings_from(options), output=output, progress=TerminalProgress(quiet), again=again)
+    settings = settings_from(options)
+    if dry_run:
+        from firstlight.pipeline.outlook import outlook
+
+        ahead = outlook(session, settings, output=output, again=again, start=start, progress=TerminalProgress(quiet))
+        click.echo("\n".join(ahead.lines()))
+        return
+    result = process(
+        session, settings, output=output, progress=TerminalProgress(quiet), again=again, start=start
+    )  # fmt: skip
     click.echo(summary(result))
     if came_to_nothing(result):
         click.get_current_context().exit(1)
@@ -103,6 +126,7 @@ def summary(result: Result) -> str:
 
     lines += missing_words(result.plan.calibrations.assignments)
     lines += [f"Note: {note}" for note in result.plan.notes]
+    lines += filter(None, [kept_words(result.record.get("steps", {}))])
     spent = result.record.get("timings", {})
     if spent:
         wall = sum(t["wall_s"] for t in spent.values())
@@ -111,21 +135,30 @@ def summary(result: Result) -> str:
     return "\n".join(lines)
 
 
-def _stack_lines(stack: GroupResult) -> list[str]:
-    meta = stack.image.meta
-    exposure = f", {meta.exposure:g} s in all" if meta.exposure is not None else ""
+def _stack_lines(stack: GroupResult | KeptStack) -> list[str]:
+    told = stack.summary()
+    exposure = f", {told['total_exposure_s']:g} s in all" if told["total_exposure_s"] is not None else ""
     frames = "1 frame" if stack.n_frames == 1 else f"{stack.n_frames} frames"
-    chosen = " (chosen by auto)" if stack.automatic else ""
-    lines = [f"{stack.name}: {frames}{exposure}, {stack.engine.combine.method}{chosen}"]
-    if stack.engine.combine.is_level:
-        gain = stack.single_noise / stack.noise if stack.noise else float("nan")
-        alone = f"single frame {stack.single_noise:.3g} adu: {gain:.2f} times lower"
-        lines.append(f"  noise  {stack.noise:.3g} adu, {alone}")
-    if stack.quality.n_stars:
-        fwhm = stack.quality.fwhm
-        drizzled = f" ({fwhm:.2f} px of the drizzled stack)" if stack.scale != 1 else ""
-        lines.append(f"  FWHM   {fwhm / stack.scale:.2f} px{drizzled}, best single frame {stack.single.fwhm:.2f} px")
-    lines.append(f"  stars  {stack.quality.n_stars}, best single frame {stack.single.n_stars}")
+    chosen = " (chosen by auto)" if told["method_chosen_by"] == "auto" else ""
+    lines = [f"{stack.name}: {frames}{exposure}, {told['rule']}{chosen}"]
+    noise, single = told["noise_adu"], told["single_noise_adu"]
+    if told["is_level"] and single is not None:
+        gain = single / noise if noise else float("nan")
+        lines.append(f"  noise  {noise or 0:.3g} adu, single frame {single:.3g} adu: {gain:.2f} times lower")
+    fwhm, best = told["fwhm_px"], told["single_fwhm_px"]
+    if told["stars"] and fwhm is not None and best is not None:
+        scale = told["drizzle"]["scale"] if told["drizzle"] else 1.0
+        drizzled = f" ({fwhm:.2f} px of the drizzled stack)" if scale != 1 else ""
+        lines.append(f"  FWHM   {fwhm / scale:.2f} px{drizzled}, best single frame {best:.2f} px")
+    lines.append(f"  stars  {told['stars']}, best single frame {told['single_stars']}")
     lines += [f"  note   {note}" for note in stack.notes]
     lines += [f"  {path.parent.name}/{path.name}" for path in stack.files]
     return lines
+
+
+def kept_words(steps: dict[str, dict[str, int]]) -> str:
+    """What stood from earlier runs, in words; empty where nothing did."""
+    names = {"master": "masters", "measure": "lights measured", "register": "registered", "stack": "stacks",
+             "picture": "pictures"}  # fmt: skip
+    kept = [f"{steps[kind]['kept']} {words}" for kind, words in names.items() if steps.get(kind, {}).get("kept")]
+    return f"Kept from earlier runs: {', '.join(kept)}." if kept else ""

@@ -11,7 +11,7 @@ from firstlight.io.cards import Header
 from firstlight.io.fits import FitsSource, bits_named, to_flags
 from firstlight.io.fits_scan import DTYPES, FitsBytes, Unit, scan
 from firstlight.io.frame import Frame
-from firstlight.io.scratch import DecodedSource
+from firstlight.io.scratch import DecodedSource, Deferred
 from firstlight.model.meta import Meta
 
 
@@ -45,7 +45,7 @@ class Beside:
 
 def planes_beside(frame: Frame) -> Beside:
     """The planes of a FITS file beside a frame of it; of other formats, none."""
-    source = frame.source.origin if isinstance(frame.source, DecodedSource) else frame.source
+    source = frame.source.origin if isinstance(frame.source, DecodedSource | Deferred) else frame.source
     if not isinstance(source, FitsSource):
         return Beside()
     units = scan(FitsBytes(source.path))
@@ -61,7 +61,7 @@ def planes_beside(frame: Frame) -> Beside:
 
 def plane_named(frame: Frame, name: str, units: list[Unit] | None = None) -> Frame | None:
     """The image extension of this name, of the size of the frame, or None; ``units`` spares reading the headers."""
-    source = frame.source.origin if isinstance(frame.source, DecodedSource) else frame.source
+    source = frame.source.origin if isinstance(frame.source, DecodedSource | Deferred) else frame.source
     if not isinstance(source, FitsSource):
         return None
     units = scan(FitsBytes(source.path)) if units is None else units

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -37,6 +37,9 @@ from firstlight.pipeline.rejected import rejection_notes
 from firstlight.pipeline.select import reasons_after_registration, reasons_against
 from firstlight.pipeline.settings import Settings
 from firstlight.pipeline.tracking import attended
+
+Placing = Callable[[Light, Light, Settings, Light | None], Placed]
+"""As `firstlight.pipeline.register.place`."""
 
 
 @dataclass(eq=False)
@@ -89,6 +92,14 @@ class GroupResult:
         """Pixels of the stack per pixel of the frames, along an axis."""
         return self.drizzle["scale"] if self.drizzle else 1.0
 
+    @property
+    def shares(self) -> dict[str, dict[str, float]]:
+        """Each frame's part in it, by path: weight, scale, share of its samples that were rejected."""
+        return {
+            str(placed.light.frame.path): {"weight": c.weight, "scale": float(np.mean(c.gain)), "rejected": float(f)}
+            for placed, c, f in zip(self.prepared.placed, self.engine.contributions, self.stacked.rejected_fraction)
+        }
+
     def summary(self) -> dict[str, Any]:
         """What ``run.json`` says of this stack."""
         return {
@@ -100,6 +111,8 @@ class GroupResult:
             "set_aside": len(self.prepared.set_aside),
             "reference": self.prepared.reference.name,
             "method": self.engine.combine.words,
+            "rule": self.engine.combine.method,
+            "is_level": self.engine.combine.is_level,
             "method_chosen_by": "auto" if self.automatic else "settings",
             "drizzle": self.drizzle,
             "total_exposure_s": self.image.meta.exposure,
@@ -108,6 +121,7 @@ class GroupResult:
             "noise_adu": _number(self.noise),
             "single_noise_adu": _number(self.single_noise),
             "stars": self.quality.n_stars,
+            "single_stars": self.single.n_stars,
             "notes": self.notes,
             "files": [path.name for path in self.files],
         }
@@ -125,11 +139,13 @@ def prepare_group(
     clock: Clock,
     executor: Executor,
     workers: int,
+    placing: Placing = place,
 ) -> Prepared:
     """Select the good frames of a group and place them on a reference.
 
     That is the common one of the field where there is one and half of the frames can be placed on it; else the best
     frame of the group on which half of the others can be placed: a stray frame, however good, is not followed.
+    ``placing`` registers one light.
     """
     set_aside: dict[str, str] = {}
     kept = []
@@ -142,7 +158,7 @@ def prepare_group(
     placed, failed, reference = [], {}, candidates[0]
     with clock.stage("register", len(kept), "lights") as stage:
         for candidate in candidates:
-            found, lost = _place_all(kept, candidate, settings, executor, workers)
+            found, lost = _place_all(kept, candidate, settings, executor, workers, placing)
             if len(found) > len(placed):
                 placed, failed, reference = found, lost, candidate
             if 2 * len(placed) >= len(kept):
@@ -164,13 +180,13 @@ def prepare_group(
 
 
 def _place_all(
-    lights: list[Light], reference: Light, settings: Settings, executor: Executor, workers: int
+    lights: list[Light], reference: Light, settings: Settings, executor: Executor, workers: int, placing: Placing
 ) -> tuple[list[Placed], dict[str, str]]:
     guide = attended(reference, settings.registration)
 
     def attempt(light: Light) -> Placed | str:
         try:
-            return place(light, reference, settings, guide)
+            return placing(light, reference, settings, guide)
         except FrameError as error:
             return str(error)
 

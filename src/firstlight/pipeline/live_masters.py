@@ -42,7 +42,7 @@ class LiveMasters:
         at_hand, libraries, remarks = masters_at_hand(self.settings.library, output / "no local library")
         planned = plan_calibrations(sightings, self.settings.calibrate.rules, at_hand)
         plan = Plan(folder, output, self.settings, tuple(sightings), planned, (), (), (), libraries=libraries)
-        self.shelf = MasterShelf(plan, None)
+        self.shelf = MasterShelf(plan)
         for remark in remarks:
             self.progress.say(remark)
         for master in self.shelf.wanted():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from firstlight.errors import FrameError
+from firstlight.io.content import known_hash
 from firstlight.io.frame import Frame
 from firstlight.io.read import read
 from firstlight.io.scratch import decoded
@@ -17,17 +19,17 @@ from firstlight.io.write import write
 from firstlight.library.build import Band, Bands, Master, Room, build_master, new_array
 from firstlight.library.check import facts_of
 from firstlight.library.mixture import mix
-from firstlight.library.plans import MasterPlan
+from firstlight.library.plans import Assignment, MasterPlan
 from firstlight.library.store import INTERPOLATED, input_of
 from firstlight.ops.stack.combine import Combine
 from firstlight.pipeline.at_hand import needed_masters
 from firstlight.pipeline.buffers import Buffers
 from firstlight.pipeline.crew import Crew
+from firstlight.pipeline.graph_session import SessionSteps
 from firstlight.pipeline.plan import Plan
-from firstlight.pipeline.record import fingerprint_of, frame_stamp
 
 if TYPE_CHECKING:
-    from firstlight.pipeline.record import Earlier
+    from firstlight.pipeline.graph import Finished, Graph, Step
 
 MOST_ROWS = 128
 FEWEST_ROWS = 8
@@ -38,10 +40,12 @@ class MasterShelf:
     """Masters by plan; files in ``masters/`` of the run folder. Those of a library are read where they lie."""
 
     plan: Plan
-    earlier: Earlier | None
+    graph: Graph | None = None
+    """What is finished already, and where it is noted; None: everything is made anew."""
     made: list[Master] = field(default_factory=list)
     files: dict[int, Path] = field(default_factory=dict)
-    fingerprints: dict[int, str] = field(default_factory=dict)
+    keys: dict[int, str] = field(default_factory=dict)
+    """Of the steps that made them (`firstlight.pipeline.graph`)."""
     failed: dict[int, str] = field(default_factory=dict)
     _writing: list[Future[None]] = field(default_factory=list)
     _buffers: Buffers = field(default_factory=Buffers)
@@ -84,33 +88,52 @@ class MasterShelf:
         """
         under = self._needs(plan.subtract, plan) if plan.subtract else None
         parts = [self._needs(part, plan) for part, _ in plan.parts]
-        stamp = fingerprint_of(
-            plan.kind.value,
-            [] if plan.parts else [frame_stamp(f) for f in plan.frames],
-            self.fingerprints.get(id(plan.subtract)) if plan.subtract else "",
-            [(self.fingerprints.get(id(part)), factor) for part, factor in plan.parts],
-        )
-        path = plan.like.path if plan.shared else self._file(plan)
-        self.files[id(plan)], self.fingerprints[id(plan)] = path, stamp
+        step = self.planned(plan)
+        path = self.files[id(plan)]
+        held = self.graph.held(step) if self.graph and not plan.shared else None
+        began = time.time()
         if plan.shared:
             master = build_master(plan, None, executor, rows=MOST_ROWS)
-        elif self.earlier and self.earlier.has_master(path.name, stamp) and path.exists():
-            master = Master(plan, read(path), notes=("from the last run",))
+        elif held is not None:
+            master = _as_made(plan, path, held)
         elif plan.parts:
             master = Master(plan, mix(plan, [part.image for part in parts]), notes=plan.notes)
-            write(path, master.image, provenance=provenance_of(master, stamp, None))
+            self._write(path, master, step, None, began)
         else:
             master = combine_frames(
                 plan, under, executor, workers, budget, scratch, done,
                 room=lambda shape: self._buffers.own("cube", shape),
             )  # fmt: skip
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._writing.append(executor.submit(_write, path, master, stamp, self.files.get(id(plan.subtract))))
+            below = self.files.get(id(plan.subtract))
+            self._writing.append(executor.submit(self._write, path, master, step, below, began))
             self._keep(plan, master)
             return master
         done(0 if plan.parts else len(plan.frames) * plan.like.shape[1])
         self._keep(plan, master)
         return master
+
+    def names_of(self, assignment: Assignment) -> list[str]:
+        """File names of a light's masters."""
+        return [self.files[id(m)].name for m in assignment.masters if id(m) in self.files]
+
+    def planned(self, plan: MasterPlan) -> Step:
+        """The step that makes a master; from then on its key and its file are known."""
+        path = plan.like.path if plan.shared else self._file(plan)
+        hash_of = self.graph.results.hash_of if self.graph else known_hash
+        step = SessionSteps(self.plan.settings, hash_of).master(plan, path.stem, self.key)
+        self.files[id(plan)], self.keys[id(plan)] = path, step.key
+        return step
+
+    def key(self, plan: MasterPlan) -> str:
+        """Key of the step that made a master."""
+        return self.keys[id(plan)]
+
+    def _write(self, path: Path, master: Master, step: Step, under: Path | None, began: float) -> None:
+        write(path, master.image, provenance=provenance_of(master, step.key, under))
+        if self.graph is not None:
+            aside = {str(frame.path): reason for frame, reason in master.set_aside}
+            self.graph.finish(step, [path], {"set_aside": aside, "notes": list(master.notes)}, began)
 
     def _keep(self, plan: MasterPlan, master: Master) -> None:
         self._by_plan[id(plan)] = master
@@ -132,8 +155,11 @@ class MasterShelf:
         return self.plan.output / "masters" / f"{name}.fits"
 
 
-def _write(path: Path, master: Master, stamp: str, under: Path | None) -> None:
-    write(path, master.image, provenance=provenance_of(master, stamp, under))
+def _as_made(plan: MasterPlan, path: Path, held: Finished) -> Master:
+    """A master that lies in the run folder, with what was left out of it."""
+    by_path = {str(frame.path): frame for frame in plan.frames}
+    aside = tuple((by_path[name], why) for name, why in held.facts["set_aside"].items() if name in by_path)
+    return Master(plan, read(path), aside, tuple(held.facts["notes"]))
 
 
 def combine_frames(

@@ -59,6 +59,8 @@ class Light:
     """Where looked for: pixels that stand out."""
     cells: np.ndarray | None = None
     """Where asked for: means of the cells of each channel (`firstlight.pipeline.local`)."""
+    key: str = ""
+    """Of the step that measured it (`firstlight.pipeline.graph`)."""
 
     @property
     def name(self) -> str:

@@ -25,19 +25,20 @@ from firstlight.pipeline.blend import (
     window_of,
 )
 from firstlight.pipeline.calibration import Calibration
-from firstlight.pipeline.group import GroupResult, Prepared, finish_stack, plan_engine, prepare_group
+from firstlight.pipeline.group import GroupResult, Placing, Prepared, finish_stack, plan_engine, prepare_group
 from firstlight.pipeline.hotpixels import with_defects_of_lights
 from firstlight.pipeline.integrate import Engine
 from firstlight.pipeline.measure import Light
 from firstlight.pipeline.panels import Panel, Plane, part_by_panel, place_panels
 from firstlight.pipeline.plan import Group
 from firstlight.pipeline.progress import Clock
+from firstlight.pipeline.register import place
 from firstlight.pipeline.settings import Settings
 
 
 def prepare_mosaic(
     group: Group, lights: list[Light], common: Light | None, plane: Plane, settings: Settings, clock: Clock,
-    executor: Executor, workers: int,
+    executor: Executor, workers: int, placing: Placing = place,
 ) -> tuple[Prepared, Plane]:  # fmt: skip
     """Part the lights of a group by panel, select the good ones of each, and place all panels on one plane.
 
@@ -48,7 +49,9 @@ def prepare_mosaic(
     set_aside: dict[str, str] = {}
     panels, notes = [], []
     for part in parts:
-        one = prepare_group(group, part, common if common in part else None, settings, clock, executor, workers)
+        one = prepare_group(
+            group, part, common if common in part else None, settings, clock, executor, workers, placing
+        )
         set_aside.update(one.set_aside)
         if one.placed:
             panels.append(Panel(one.reference, one.placed))

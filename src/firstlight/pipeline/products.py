@@ -19,11 +19,12 @@ from firstlight.io.write import write
 from firstlight.model.image import Image
 from firstlight.ops.spec import parse_step
 from firstlight.pipeline.facts import key_of
+from firstlight.pipeline.graph_session import stack_settings
 from firstlight.pipeline.group import GroupResult, Prepared, matrix_of
+from firstlight.pipeline.kept import KeptStack
 from firstlight.pipeline.masters import MasterShelf
 from firstlight.pipeline.plan import Plan
 from firstlight.pipeline.record import RUN_FILE
-from firstlight.pipeline.settings import HOW
 
 COLUMNS = (
     "file", "kind", "target", "filter", "exposure", "accepted", "reason", "weight", "scale", "stars", "fwhm",
@@ -33,42 +34,45 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def write_stack(result: GroupResult, plan: Plan, shelf: MasterShelf, executor: Executor) -> None:
-    """The FITS file of a stack and its pictures, side by side; their paths are added to ``result.files``."""
-    path = plan.output / "stacks" / f"{result.name}.fits"
+def stack_path(result: GroupResult, plan: Plan) -> Path:
+    """Where the FITS file of a stack goes."""
+    return plan.output / "stacks" / f"{result.name}.fits"
+
+
+def write_stack(result: GroupResult, plan: Plan, shelf: MasterShelf) -> Path:
+    """The FITS file of a stack."""
+    path = stack_path(result, plan)
     path.parent.mkdir(parents=True, exist_ok=True)
     stacked = result.stacked
     rejection = (stacked.rejected_low, stacked.rejected_high) if plan.settings.output.rejection_maps else None
     provenance = {
-        **result.summary(), "inputs": _inputs(result), "masters": _masters(result, shelf),
-        "settings": plan.settings.model_dump(exclude=set(HOW)),
+        **result.summary(), "files": [], "inputs": _inputs(result), "masters": _masters(result, shelf),
+        "settings": stack_settings(plan.settings),
     }  # fmt: skip
-    writing: list[Future[Any]] = [
-        executor.submit(
-            write,
-            path,
-            result.image,
-            coverage=stacked.coverage,
-            rejection=rejection,
-            extra=stacked.beside(),
-            provenance=provenance,
+    return write(
+        path,
+        result.image,
+        coverage=stacked.coverage,
+        rejection=rejection,
+        extra=stacked.beside(),
+        provenance=provenance,
+    )
+
+
+def write_pictures(name: str, image: Image, plan: Plan, executor: Executor) -> list[Path]:
+    """The pictures of a stack, side by side."""
+    picture = make_picture(image, plan.settings.output.picture_steps)
+    folder = plan.output / "pictures"
+    folder.mkdir(parents=True, exist_ok=True)
+    writing: dict[Path, Future[Any]] = {}
+    for suffix, bits in ((".png", 8), (".tif", 16)):
+        target = folder / f"{name}{suffix}"
+        writing[target] = executor.submit(
+            write_picture, target, picture.data, bottom_up=picture.meta.bottom_up, bits=bits, image=picture
         )
-    ]
-    result.files.append(path)
-    if plan.settings.output.pictures:
-        picture = make_picture(result.image, plan.settings.output.picture_steps)
-        folder = plan.output / "pictures"
-        folder.mkdir(parents=True, exist_ok=True)
-        for suffix, bits in ((".png", 8), (".tif", 16)):
-            target = folder / f"{result.name}{suffix}"
-            writing.append(
-                executor.submit(
-                    write_picture, target, picture.data, bottom_up=picture.meta.bottom_up, bits=bits, image=picture
-                )
-            )
-            result.files.append(target)
-    for future in writing:
+    for future in writing.values():
         future.result()
+    return list(writing)
 
 
 def make_picture(image: Image, steps: str) -> Image:
@@ -105,17 +109,12 @@ def _inputs(result: GroupResult) -> list[dict[str, Any]]:
 
 
 def _masters(result: GroupResult, shelf: MasterShelf) -> list[str]:
-    plans = [m for p in result.prepared.placed for m in _plans(p.light.assignment)]
-    return sorted({shelf.files[id(plan)].name for plan in plans if id(plan) in shelf.files})
-
-
-def _plans(assignment: Any) -> list[Any]:
-    return [m for m in (assignment.bias, assignment.dark, assignment.flat) if m is not None]
+    return sorted({name for p in result.prepared.placed for name in shelf.names_of(p.light.assignment)})
 
 
 def write_tables(
     plan: Plan,
-    results: Sequence[GroupResult],
+    results: Sequence[GroupResult | KeptStack],
     set_aside: dict[str, str],
     content: dict[str, Any],
     prepared: Sequence[Prepared] = (),
@@ -135,17 +134,13 @@ def _write_text(path: Path, text: str) -> None:
 
 
 def frame_rows(
-    plan: Plan, results: Sequence[GroupResult], set_aside: dict[str, str], prepared: Sequence[Prepared] = ()
+    plan: Plan, results: Sequence[GroupResult | KeptStack], set_aside: dict[str, str], prepared: Sequence[Prepared] = ()
 ) -> list[dict[str, Any]]:
     """One row per frame of the session, in order of path; ``prepared`` are the groups, stacked or not."""
     groups = [*prepared, *(r.prepared for r in results)]
     measured = {str(light.frame.path): light for group in groups for light in group.measured}
     registered = {str(p.light.frame.path): p for group in groups for p in group.placed}
-    placed = {
-        str(p.light.frame.path): (r, p, c, f)
-        for r in results
-        for p, c, f in zip(r.prepared.placed, r.engine.contributions, r.stacked.rejected_fraction)
-    }
+    placed = {path: (r.name, share) for r in results for path, share in r.shares.items()}
     rows = []
     for sighting in plan.sightings:
         meta, path = sighting.frame.meta, str(sighting.frame.path)
@@ -174,11 +169,8 @@ def frame_rows(
             names = ("m00", "m01", "m02", "m10", "m11", "m12")
             row |= {n: repr(v) for n, v in zip(names, matrix_of(registered[path].registration.transform))}
         if path in placed:
-            result, _, contribution, fraction = placed[path]
-            row["weight"] = _digits(contribution.weight, 5)
-            row["scale"] = _digits(float(np.mean(contribution.gain)), 5)
-            row["rejected"] = _digits(float(fraction), 5)
-            row["stack"] = result.name
+            row["stack"], share = placed[path]
+            row |= {name: _digits(value, 5) for name, value in share.items()}
         rows.append(row)
     for path, reason in plan.broken:
         rows.append({"file": _relative(path, plan.session), "kind": "", "accepted": 0, "reason": reason})

@@ -14,13 +14,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import firstlight
-from firstlight.io.content import QUICK_HASH, content_hash, known_hash
+from firstlight.io.content import QUICK_HASH, content_hash
 from firstlight.io.frame import Frame
 from firstlight.pipeline.at_hand import needed_masters
+from firstlight.pipeline.graph import code_version, read_journal
 from firstlight.pipeline.settings import HOW
 
 if TYPE_CHECKING:
+    from firstlight.pipeline.graph import Graph
     from firstlight.pipeline.group import GroupResult
+    from firstlight.pipeline.kept import KeptStack
     from firstlight.pipeline.masters import MasterShelf
     from firstlight.pipeline.plan import Plan
     from firstlight.pipeline.progress import Clock
@@ -31,7 +34,7 @@ FORMAT = 1
 
 def fingerprint_of(*parts: Any) -> str:
     """Short hash of anything JSON can hold."""
-    text = json.dumps([firstlight.__version__, *parts], sort_keys=True, default=str)
+    text = json.dumps([code_version(), *parts], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -53,13 +56,19 @@ class Earlier:
     content: dict[str, Any]
 
     def is_complete_for(self, record: Record, folder: Path) -> bool:
-        """Whether that run had the same inputs and settings and its products still stand."""
-        return self.content.get("fingerprint") == record.fingerprint and all(
-            (folder / name).exists() for name in self.content.get("products", [])
-        )
+        """Whether that run had the same inputs and settings and its products stand as they were made."""
+        if self.content.get("fingerprint") != record.fingerprint:
+            return False
+        stamps = {name: stamp for entry in read_journal(folder).values() for name, stamp in entry.products.items()}
+        return all(_stands(folder / name, stamps.get(name)) for name in self.content.get("products", []))
 
-    def has_master(self, name: str, stamp: str) -> bool:
-        return any(m["file"] == name and m["fingerprint"] == stamp for m in self.content.get("masters", []))
+
+def _stands(path: Path, stamp: Sequence[Any] | None) -> bool:
+    try:
+        status = path.stat()
+    except OSError:
+        return False
+    return stamp is None or [status.st_size, status.st_mtime_ns] == list(stamp[1:])
 
 
 def previous_record(folder: Path) -> Earlier | None:
@@ -96,17 +105,18 @@ class Record:
         self,
         plan: Plan,
         shelf: MasterShelf,
-        results: Sequence[GroupResult],
+        results: Sequence[GroupResult | KeptStack],
         set_aside: dict[str, str],
         clock: Clock,
         executor: Executor,
+        graph: Graph,
     ) -> dict[str, Any]:
         """The content of ``run.json``."""
         products = [f"masters/{path.name}" for path in shelf.own_files()]
         for result in results:
             products += [str(p.relative_to(plan.output)) for p in result.files]
         with clock.stage("hash inputs"):
-            hashes = executor.map(lambda s: known_hash(_file_of(s.frame)), plan.sightings)
+            hashes = executor.map(lambda s: graph.results.hash_of(_file_of(s.frame)), plan.sightings)
             inputs = [
                 {"file": str(s.frame.path), "kind": s.kind.value, QUICK_HASH: content}
                 for s, content in zip(plan.sightings, hashes)
@@ -125,7 +135,7 @@ class Record:
             "masters": [
                 {
                     "file": shelf.files[id(m.plan)].name,
-                    "fingerprint": shelf.fingerprints[id(m.plan)],
+                    "fingerprint": shelf.keys[id(m.plan)],
                     "frames": len(m.plan.frames),
                     "notes": [*m.plan.notes, *m.notes],
                 }
@@ -135,6 +145,7 @@ class Record:
             "set_aside": set_aside,
             "notes": list(plan.notes),
             "products": sorted(products),
+            "steps": graph.counts(),
             "timings": clock.timings,
             "peak_memory_bytes": peak_memory(),
         }
