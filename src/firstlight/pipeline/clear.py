@@ -36,9 +36,9 @@ class Clearing:
 def plan_clearing(folder: Path, *, everything: bool = False) -> Clearing:
     """Look for what firstlight made in a folder; nothing is removed.
 
-    Of a run's output: the masters, the index and what is noted of finished steps, which the next run makes anew; ``everything``: stacks, pictures,
-    tables and the record too. Of a collection: all its links and copies. A file that was changed since it was made
-    stays, and so does a copy whose original is gone.
+    Of a run's output: the masters, the index and what is noted of finished steps, which the next run makes anew;
+    ``everything``: stacks, pictures, tables and the record too. Of a collection: all its links and copies. A file that
+    was changed since it was made stays, and so does a copy whose original is gone.
 
     Raises
     ------
