@@ -8,7 +8,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,8 +42,8 @@ class Program:
         found = self.find()
         if found is None:
             raise InputError(
-                f"{use}: the program {self.names[0]} is not installed (looked for {', '.join(self.names)} on the PATH); "
-                f"on Debian and Ubuntu: apt-get install {self.package}"
+                f"{use}: the program {self.names[0]} is not installed (looked for {', '.join(self.names)} on the "
+                f"PATH); on Debian and Ubuntu: apt-get install {self.package}"
             )
         return found
 
@@ -100,10 +100,8 @@ def run_program(
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     # The whole group: solve-field and others start further programs, which would go on.
-    try:
+    with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        pass
     process.wait()
 
 
