@@ -27,6 +27,7 @@ Px = Annotated[int, Unit("px")]
 SubPx = Annotated[float, Unit("px")]
 """A length in pixels."""
 Arcsec = Annotated[float, Unit("arcsec")]
+Arcmin = Annotated[float, Unit("arcmin")]
 Degrees = Annotated[float, Unit("deg")]
 Seconds = Annotated[float, Unit("s")]
 Days = Annotated[float, Unit("days")]

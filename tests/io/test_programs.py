@@ -1,6 +1,7 @@
 """Programs of others are found, run, and ended in time with all that they started."""
 
 import sys
+import time
 
 import pytest
 

@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "clear": ("firstlight.cli.clear", "Remove what `process` or `organize` made in FOLDER, after a question."),
     "apply": ("firstlight.cli.apply", "Apply one or more operations to an image and write the result."),
+    "astromatic": ("firstlight.cli.astromatic", "SExtractor, PSFEx, SCAMP, SWarp and STIFF on images with a plate."),
     "ops": ("firstlight.cli.ops", "List the operations."),
     "simulate": ("firstlight.cli.simulate", "Write a simulated night of raw frames, and the truth beside it."),
 }
