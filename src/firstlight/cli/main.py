@@ -31,7 +31,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "clear": ("firstlight.cli.clear", "Remove what `process` or `organize` made in FOLDER, after a question."),
     "apply": ("firstlight.cli.apply", "Apply one or more operations to an image and write the result."),
-    "astromatic": ("firstlight.cli.astromatic", "SExtractor, PSFEx, SCAMP, SWarp and STIFF on images with a plate."),
+    "astromatic": (
+        "firstlight.cli.astromatic",
+        "Run the programs of astromatic.net on images that have a first plate.",
+    ),
     "ops": ("firstlight.cli.ops", "List the operations."),
     "simulate": ("firstlight.cli.simulate", "Write a simulated night of raw frames, and the truth beside it."),
 }

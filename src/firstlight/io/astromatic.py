@@ -180,10 +180,8 @@ def _numbers_of(report: Path) -> list[tuple[float, float, int]]:
     from astropy.io import votable
 
     fields = votable.parse(report, verify="ignore").get_table_by_id("Fields").array
-    return [
-        (float(row["AS_Contrast"]), float(np.hypot(*np.ravel(row["AstromSigma_Reference"])[:2])), int(row["NDeg_Reference"]))
-        for row in fields
-    ]  # fmt: skip
+    rms = [float(np.hypot(*np.ravel(row["AstromSigma_Reference"])[:2])) for row in fields]
+    return [(float(row["AS_Contrast"]), one, int(row["NDeg_Reference"])) for row, one in zip(fields, rms)]
 
 
 def read_head(path: Path) -> list[Card]:
