@@ -42,9 +42,6 @@ RAW = tuple((keyword, value, "") for keyword, value in {
 }.items())  # fmt: skip
 """Cards that camera raw and observatories bring along."""
 
-MONO = ("green", "blue", "luminance", "hydrogen", "oxygen", "sulphur", "broadband")
-"""Further images of one channel, whatever the image has."""
-
 SKIES = {"mono": (1, None), "colour": (3, None), "mosaic": (1, "GRBG")}
 
 
@@ -102,7 +99,8 @@ def frames_for(operation: Operation, image: Image, seed: int = 0) -> list[Image]
         return Image(marked, variance=np.zeros(marked.shape), meta=Meta(), unit=PixelUnit.NORMALISED)
 
     made |= {"map": bad_map, "fringe": fringes, "mask": objects}
-    made |= {name: lambda number=number: sky("mono", seed + 1000 * (number + 1)) for number, name in enumerate(MONO)}
+    lone = ["green", "blue", "luminance", "hydrogen", "oxygen", "sulphur", "broadband"]
+    made |= {name: lambda k=k: sky("mono", seed + 1000 * (k + 1)) for k, name in enumerate(lone)}
     return [
         made.get(name, lambda: sky("mono" if image.shape[0] == 1 else "colour", seed + 77))()
         for name in operation.frames

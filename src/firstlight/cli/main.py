@@ -35,7 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "firstlight.cli.astromatic",
         "Run the programs of astromatic.net on images that have a first plate.",
     ),
-    "combine": ("firstlight.cli.combine", "Combine images of different filters: RGB, LRGB, palettes, sums, exposures."),
+    "combine": ("firstlight.cli.combine", "Combine images of different filters into one."),
     "ops": ("firstlight.cli.ops", "List the operations."),
     "simulate": ("firstlight.cli.simulate", "Write a simulated night of raw frames, and the truth beside it."),
 }

@@ -175,9 +175,11 @@ def _continuum(work: Work) -> Image:
 
 
 def _transplant(work: Work) -> Image:
-    size = {"star_size": work.arguments.pop("star_size")} if "star_size" in work.arguments else {}
-    stars = work.apply(step("extract:stars", **size), work.images["stars"])
-    behind = work.apply(step("extract:starless", **size), work.images["background"])
+    given = dict(work.arguments)
+    stars = work.apply(work.take("extract:stars"), work.images["stars"])
+    # Both images are taken apart alike.
+    work.arguments = given
+    behind = work.apply(work.take("extract:starless"), work.images["background"])
     return added([behind, stars], Sum())
 
 
