@@ -100,9 +100,10 @@ def frames_for(operation: Operation, image: Image, seed: int = 0) -> list[Image]
 
     made |= {"map": bad_map, "fringe": fringes, "mask": objects}
     lone = ["green", "blue", "luminance", "hydrogen", "oxygen", "sulphur", "broadband"]
-    made |= {name: lambda k=k: sky("mono", seed + 1000 * (k + 1)) for k, name in enumerate(lone)}
     return [
-        made.get(name, lambda: sky("mono" if image.shape[0] == 1 else "colour", seed + 77))()
+        made.get(
+            name, lambda n=name: sky("mono" if len(image.data) == 1 or n in lone else "colour", seed + 77 * len(n))
+        )()
         for name in operation.frames
     ]
 
