@@ -99,13 +99,9 @@ def frames_for(operation: Operation, image: Image, seed: int = 0) -> list[Image]
         return Image(marked, variance=np.zeros(marked.shape), meta=Meta(), unit=PixelUnit.NORMALISED)
 
     made |= {"map": bad_map, "fringe": fringes, "mask": objects}
-    lone = ["green", "blue", "luminance", "hydrogen", "oxygen", "sulphur", "broadband"]
-    return [
-        made.get(
-            name, lambda n=name: sky("mono" if len(image.data) == 1 or n in lone else "colour", seed + 77 * len(n))
-        )()
-        for name in operation.frames
-    ]
+    lone = {n for n in operation.frames if image.shape[0] == 1 or (operation.family == "color" and n != "other")}
+    others = {n: lambda n=n: sky("mono" if n in lone else "colour", seed + 77 * len(n)) for n in operation.frames}
+    return [(others | made)[name]() for name in operation.frames]
 
 
 def in_state(image: Image, what: Step | Operation) -> Image:
