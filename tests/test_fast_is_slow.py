@@ -27,10 +27,11 @@ from firstlight.ops.stack.combine import FrameTerms, combine_cube
 from firstlight.ops.stack.normalize import Mode
 from firstlight.ops.stack.rules import RULES
 from firstlight.ops.stack.weights import FORMULAS, Weighing, frame_weights
-from firstlight.pipeline import process as session
+from firstlight.pipeline import session
 from firstlight.pipeline.contribute import weighs_by_light
 from firstlight.pipeline.group import plan_engine
 from firstlight.pipeline.mosaic import Colours
+from firstlight.pipeline.process import process
 from firstlight.pipeline.settings import Normalize, Settings
 from firstlight.pipeline.weigh import check_weighing, metrics_of
 from firstlight.simulate.night import simulate
@@ -140,7 +141,7 @@ def _session(name, folder):
             return plain(prepared, *more)
 
         patch.setattr(session, "stack_group", hold)
-        result = session.process(folder, settings, output=folder / "out")
+        result = process(folder, settings, output=folder / "out")
     (prepared,) = held
     assert len(prepared.placed) >= 7
     if name == "bent":

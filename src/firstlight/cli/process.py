@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from firstlight.cli.progress import TerminalProgress
+from firstlight.cli.recipe import CHANGES
 from firstlight.cli.settings import SettingsCommand, settings_from, settings_options
 
 if TYPE_CHECKING:
@@ -21,6 +23,14 @@ if TYPE_CHECKING:
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Where the products go; default SESSION/firstlight."
 )
+@click.option(
+    "--recipe",
+    "recipe_name",
+    metavar="RECIPE",
+    default="",
+    help="A recipe's name or file (`firstlight recipe list`): its settings, and the steps after the session.",
+)
+@CHANGES
 @click.option("--again", is_flag=True, help="Do the work even if nothing has changed since the last run.")
 @click.option(
     "--from",
@@ -35,9 +45,9 @@ if TYPE_CHECKING:
 @click.option("-q", "--quiet", is_flag=True, help="No progress, only the summary.")
 @settings_options
 def command(
-    session: Path, output: Path | None, again: bool, start: str, dry_run: bool, no_stack: bool, quiet: bool,
-    **options: Any,
-) -> None:  # fmt: skip
+    session: Path, output: Path | None, recipe_name: str, changes: tuple[str, ...], again: bool, start: str,
+    dry_run: bool, no_stack: bool, quiet: bool, **options: Any,
+) -> Any:  # fmt: skip
     """From a folder of raw frames to masters, stacks, pictures and tables.
 
     Frames are recognised by header, folder and file name; calibrated with the masters that fit; registered; the poor
@@ -52,25 +62,30 @@ def command(
     SESSION/firstlight/run.json     inputs with hashes, settings, timings
     SESSION/firstlight/steps/       what is finished: a run that was stopped, or has one more light, goes on from there
     """
-    from firstlight.pipeline.process import process
-
-    if not quiet and not dry_run and session.exists() and first_run():
-        click.echo("First run: compiling the kernels takes about half a minute, once.", err=True)
     if no_stack:
         options["set__output__stacks"] = False
-    settings = settings_from(options)
-    if dry_run:
-        from firstlight.pipeline.outlook import outlook
+    if recipe_name or changes:
+        from firstlight.cli.recipe import do_recipe
+        from firstlight.pipeline.recipe import Recipe, changed, load_recipe
 
-        ahead = outlook(session, settings, output=output, again=again, start=start, progress=TerminalProgress(quiet))
+        recipe = load_recipe(recipe_name) if recipe_name else Recipe("", "", settings_from({}), (), "the command line")
+        recipe = replace(recipe, settings=settings_from(options, type(recipe.settings), base=recipe.settings))
+        return do_recipe(session, changed(recipe, changes), output, again, start, dry_run, quiet)
+    from firstlight.pipeline.outlook import outlook
+    from firstlight.pipeline.process import process
+
+    settings, progress = settings_from(options), TerminalProgress(quiet)
+    if dry_run:
+        ahead = outlook(session, settings, output=output, again=again, start=start, progress=progress)
         click.echo("\n".join(ahead.lines()))
-        return
-    result = process(
-        session, settings, output=output, progress=TerminalProgress(quiet), again=again, start=start
-    )  # fmt: skip
+        return ahead
+    if not quiet and session.exists() and first_run():
+        click.echo("First run: compiling the kernels takes about half a minute, once.", err=True)
+    result = process(session, settings, output=output, progress=progress, again=again, start=start)
     click.echo(summary(result))
     if came_to_nothing(result):
         click.get_current_context().exit(1)
+    return result
 
 
 def first_run() -> bool:

@@ -105,8 +105,9 @@ def _key(section: str, field: str) -> str:
     return f"set__{section}__{field}"
 
 
-def settings_from(options: dict[str, Any], model: type[S] | None = None) -> S:
-    """Settings (of a run, where no model is named) from the options that were given; all others keep their defaults.
+def settings_from(options: dict[str, Any], model: type[S] | None = None, base: S | None = None) -> S:
+    """Settings (of a run, where no model is named) from the options that were given; all others are those of ``base``,
+    or keep their defaults.
 
     Raises
     ------
@@ -125,9 +126,9 @@ def settings_from(options: dict[str, Any], model: type[S] | None = None) -> S:
         (values.setdefault(section, {}) if section else values)[field] = value
     try:
         # A section keeps what the settings chose for its other fields.
-        defaults = model().model_dump()
+        defaults = (base or model()).model_dump()
         merged = {k: {**defaults[k], **v} if isinstance(v, dict) else v for k, v in values.items()}
-        return model(**merged)
+        return model(**{**defaults, **merged})
     except ValidationError as error:
         first = error.errors()[0]
         flag = "--" + "-".join(map(str, first["loc"])).replace("_", "-")

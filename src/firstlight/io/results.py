@@ -99,14 +99,9 @@ class Results:
         status = os.stat(name)
         return self._hashes.get(name, ())[:2] == (status.st_size, status.st_mtime_ns)
 
-    def count(self) -> dict[str, tuple[int, int]]:
-        """Kind to number of results and their bytes."""
-        rows = self._try(
-            lambda base: base.execute(
-                "SELECT kind, COUNT(*), SUM(LENGTH(content)) FROM results GROUP BY kind"
-            ).fetchall()
-        )
-        return {kind: (number, size) for kind, number, size in rows or []}
+    def stamps(self) -> dict[str, tuple[int, int]]:
+        """Size and time of change of every file whose content is known."""
+        return {path: (size, mtime) for path, (size, mtime, _) in self._hashes.items()}
 
     def finish(self) -> None:
         """The run is whole: results that the last runs did not ask for go."""

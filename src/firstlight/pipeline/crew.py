@@ -194,8 +194,8 @@ class Crew(ThreadPoolExecutor):
 
 
 @contextmanager
-def crew_of(settings: Settings, folder: Path) -> Iterator[tuple[Executor, int, Path]]:
-    """Who does the work of a run: an executor, how many it is, and a scratch folder in ``folder``.
+def crew_of(settings: Settings, folder: Path | None) -> Iterator[tuple[Executor, int, Path]]:
+    """Who does the work of a run: an executor, how many it is, and a scratch folder in ``folder`` (None: the system's).
 
     Raises
     ------

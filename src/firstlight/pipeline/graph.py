@@ -12,7 +12,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -31,6 +31,8 @@ FOLDER = "steps"
 """Of a run folder: journal, results, lock."""
 JOURNAL = "journal.jsonl"
 RESULTS = "results.sqlite"
+LEFT = "left.jsonl"
+"""Products of steps that are no part of the run any more."""
 KINDS = ("master", "scale", "measure", "register", "stack", "picture")
 """Steps of a session in their order; those of a recipe follow, by their own names."""
 FACES = {"cli", "simulate"}
@@ -254,7 +256,8 @@ class Graph:
         entry = Finished(step, stamps, facts, at, round(ended - began, 3))
         with self._guard:
             append_line(self.folder / FOLDER / JOURNAL, entry.as_line())
-            self._finished.pop((step.kind, step.name), None)
+            old = self._finished.pop((step.kind, step.name), None)
+            self._leave({} if old is None else old.products, stamps)
             self._finished[step.kind, step.name] = entry
             self._asked.add((step.kind, step.name))
             self._made.add((step.kind, step.name))
@@ -265,12 +268,32 @@ class Graph:
         status = path.stat()
         return [self.results.hash_of(path), status.st_size, status.st_mtime_ns]
 
-    def settle(self) -> None:
-        """The run is whole: the journal is written anew with the steps of this run alone."""
-        entries = [entry.as_line() for name, entry in self._finished.items() if name in self._asked]
+    def settle(self, besides: Sequence[str] | None = None) -> None:
+        """This part of a run is whole: the journal is written anew without steps of it that were not asked for.
+
+        A session leaves the steps of recipes alone, and a recipe those of a session (``besides``).
+        """
+        mine = (lambda kind: kind in KINDS) if besides is None else (lambda kind: kind not in besides)
+        kept = {name: e for name, e in self._finished.items() if name in self._asked or not mine(name[0])}
+        standing = {file for entry in kept.values() for file in entry.products}
+        for name, entry in self._finished.items():
+            if name not in kept:
+                self._leave(entry.products, standing)
         with atomic_path(self.folder / FOLDER / JOURNAL) as temporary:
-            Path(temporary).write_text("".join(json.dumps(line, default=str) + "\n" for line in entries))
-        self._finished = {name: entry for name, entry in self._finished.items() if name in self._asked}
+            lines = (json.dumps(entry.as_line(), default=str) + "\n" for entry in kept.values())
+            Path(temporary).write_text("".join(lines))
+        self._finished = kept
+
+    def _leave(self, products: Mapping[str, Sequence[Any]], standing: Container[str]) -> None:
+        """Note products that nothing names any more, for `firstlight clean`."""
+        for file, stamp in products.items():
+            if file not in standing:
+                append_line(self.folder / FOLDER / LEFT, {"file": file, "stamp": stamp})
+
+    @property
+    def n_made(self) -> int:
+        """Steps done by this run so far."""
+        return len(self._made)
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Steps of this run by kind: how many were done, how many stood from earlier runs."""
@@ -289,14 +312,14 @@ def _sweep(folder: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     for place in (folder, *(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))):
         for path in place.glob(".*.????????*"):
-            if path.is_file() and _is_temporary(path.name):
+            if path.is_file() and is_temporary(path.name):
                 path.unlink(missing_ok=True)
 
 
-def _is_temporary(name: str) -> bool:
+def is_temporary(name: str) -> bool:
     """Whether `firstlight.io.atomic` gave this name: hidden, and eight hexadecimal digits before the suffix.
 
-    >>> _is_temporary(".M31_R_60s.0a1b2c3d.fits"), _is_temporary(".masters.sqlite")
+    >>> is_temporary(".M31_R_60s.0a1b2c3d.fits"), is_temporary(".masters.sqlite")
     (True, False)
     """
     stem = Path(name).stem

@@ -125,6 +125,7 @@ class Record:
             "format": FORMAT,
             "program": "firstlight",
             "version": firstlight.__version__,
+            "code": code_version(),
             "python": platform.python_version(),
             "command": " ".join(sys.argv),
             "fingerprint": self.fingerprint,
