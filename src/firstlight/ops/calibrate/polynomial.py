@@ -9,7 +9,7 @@ from pydantic import Field
 
 from firstlight.model.image import Image, State
 from firstlight.ops.calibrate import surface
-from firstlight.ops.calibrate.gradient import Mode, without_gradient
+from firstlight.ops.calibrate.gradient import Mode, Surface, node_places, without_gradient
 from firstlight.ops.registry import Params, Reach, operation
 
 CELLS = 64
@@ -20,34 +20,43 @@ SMALLEST = 4
 class Polynomial(Params):
     degree: Annotated[int, Field(ge=1, le=4)] = 2
     """Total degree of the surface: 1 is a plane."""
+    ridge: Annotated[float, Field(ge=0, le=10)] = 0.0
+    """Holds the slopes back (ridge regression): 0.1 takes a little from them, 10 nearly all."""
     mode: Mode = "subtract"
-    """``subtract`` for light pollution and moonlight, ``divide`` for vignetting."""
+    """``subtract`` for light pollution and moonlight, ``divide`` for vignetting, ``luminance`` the same in all colours,
+    ``model`` for the surface itself."""
 
 
-@operation("abr:polynomial", reach=Reach.FRAME, demands=State.LINEAR)
-def remove_polynomial(image: Image, p: Polynomial) -> Image:
+@operation("abr:polynomial", reach=Reach.FRAME, demands=State.LINEAR, version=2)
+def remove_polynomial(image: Image, p: Polynomial, mask: Image | None = None) -> Image:
     """Remove the sky gradient as a polynomial surface, keeping each channel's median level.
 
     The surface is fitted to the medians of small cells (64 along the longer side), robustly: cells brighter than the
-    sky, and their neighbours, are left out.
+    sky, and their neighbours, are left out, and what lies under ``mask`` (above 0: objects). A mosaic is treated colour
+    by colour.
 
     Flags, plate and unit: kept; flagged pixels without a number take no part. Variance: kept (the surface is taken as
-    exact); ``divide`` scales it.
+    exact); divided by the square of the surface where that is divided out; dropped for ``mode=model``.
 
     Raises
     ------
     InputError
-        A CFA mosaic; ``divide`` where the sky is not above 0 everywhere.
+        ``divide`` where the sky is not above 0 everywhere; a mask of another size.
 
     >>> slope = np.add.outer(np.arange(64.0), np.arange(64.0))
     >>> float(np.ptp(remove_polynomial(Image(slope), Polynomial(degree=1)).data).round(3))
     0.0
     """
 
-    def model(plane: np.ndarray, good: np.ndarray) -> np.ndarray:
-        size = max(round(max(plane.shape) / CELLS), min(SMALLEST, min(plane.shape)))
-        coefficients, _ = surface.polynomial(surface.Cells.of(plane, good, size), p.degree)
-        height, width = plane.shape
-        return surface.polynomial_on(coefficients, np.arange(height), np.arange(width), plane.shape)
+    def model(plane: np.ndarray, good: np.ndarray, px: int) -> Surface:
+        coefficients, _ = surface.polynomial(sky_cells_of(plane, good), p.degree, p.ridge)
+        ys, xs = node_places(plane.shape)
+        return Surface(surface.polynomial_on(coefficients, ys, xs, plane.shape), plane.shape)
 
-    return without_gradient("abr:polynomial", image, model, p.mode)
+    return without_gradient("abr:polynomial", image, model, p.mode, mask)
+
+
+def sky_cells_of(plane: np.ndarray, good: np.ndarray) -> surface.Cells:
+    """The plane in cells, 64 along its longer side."""
+    size = max(round(max(plane.shape) / CELLS), min(SMALLEST, min(plane.shape)))
+    return surface.Cells.of(plane, good, size)

@@ -10,7 +10,12 @@ CLIP_LOW = 4.0
 CLIP_HIGH = 2.5
 """Objects only ever add light: cells are dropped sooner above the surface than below it."""
 CLIP_SMOOTH = 3.0
+ENOUGH = 1000
+"""Pixels of a cell that settle its median to a twenty-fifth of the noise."""
 ABOVE = 0.05
+START = 4000
+PER_POWER = 11
+"""Cells that each term of a polynomial needs, or the choice of sky cells is a matter of their noise."""
 ROUNDS = 12
 
 
@@ -28,39 +33,38 @@ class Cells:
 
     @classmethod
     def of(cls, plane: np.ndarray, good: np.ndarray, size: int) -> Cells:
-        """Cells of a plane (y, x), evenly spread: up to one row or column between two of them is left out."""
+        """Cells of a plane (y, x), evenly spread: up to one row or column between two of them is left out.
+
+        About 1000 pixels of a cell are looked at: whole rows, an odd number apart, so that even and odd rows count alike.
+        """
+        from firstlight.kernels.gradient import cell_medians
+
         height, width = plane.shape
-        (tops, tall), (lefts, wide) = _even(height, size), _even(width, size)
-        columns = lefts[:, None] + np.arange(wide)
-        value = np.full((len(tops), len(lefts)), np.nan)
-        for j, top in enumerate(tops):
-            band = plane[top : top + tall][:, columns].transpose(1, 0, 2).reshape(len(lefts), -1)
-            usable = good[top : top + tall][:, columns].transpose(1, 0, 2).reshape(len(lefts), -1)
-            count = usable.sum(axis=1)
-            if count.min() < usable.shape[1]:
-                band = np.where(usable, band, np.float32(np.nan))
-            # NaN sort to the end: the median is in the middle of those that count.
-            band = np.sort(band, axis=1)
-            index = np.arange(len(lefts))
-            middle = 0.5 * (
-                band[index, np.maximum(count - 1, 0) // 2].astype(np.float64)
-                + band[index, np.minimum(count // 2, band.shape[1] - 1)]
-            )
-            value[j] = np.where(2 * count >= usable.shape[1], middle, np.nan)
+        (tops, tall), (lefts, wide) = even_cells(height, size), even_cells(width, size)
+        value = np.empty((len(tops), len(lefts)))
+        every = min(tall * wide // ENOUGH | 1, tall)
+        seen = np.empty((0, 0), bool) if good.all() else good
+        cell_medians(plane, seen, tops, tall, lefts, wide, every, value)
         return cls(value, tops + (tall - 1) / 2, lefts + (wide - 1) / 2, (height, width))
 
+    @property
+    def known(self) -> np.ndarray:
+        return np.isfinite(self.value)
 
-def _even(length: int, size: int) -> tuple[np.ndarray, int]:
+
+def even_cells(length: int, size: int) -> tuple[np.ndarray, int]:
     """First pixels of cells of about ``size`` along an axis, and their common length."""
     n = max(length // size, 1)
     return (np.arange(n) * length / n).astype(int), length // n
 
 
-def polynomial(cells: Cells, degree: int) -> tuple[np.ndarray, np.ndarray]:
+def polynomial(cells: Cells, degree: int, ridge: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
     """Fit a polynomial of a total degree to the cells that hold sky.
 
     The start is a surface along the lower envelope (least squares in which light above counts little); from there the
     sky is told from objects by `sky_cells` and fitted, again until nothing changes.
+
+    ``ridge`` holds all powers but the constant back, as a share of the weight of the cells.
 
     Returns
     -------
@@ -72,19 +76,25 @@ def polynomial(cells: Cells, degree: int) -> tuple[np.ndarray, np.ndarray]:
     known = np.isfinite(cells.value)
     # A power needs five cells for its second degree, seven for its third, to be told from noise.
     most_y, most_x = ((n - 1) // 2 for n in known.shape)
-    powers = [(j, i) for j in range(min(degree, most_y) + 1) for i in range(min(degree - j, most_x) + 1)]
+    powers: list[tuple[int, int]] = []
+    for total in range(min(degree, most_y + most_x), -1, -1):
+        powers = [(j, i) for j in range(min(total, most_y) + 1) for i in range(min(total - j, most_x) + 1)]
+        if np.count_nonzero(known) >= PER_POWER * len(powers):
+            break
     coefficients = np.zeros((degree + 1, degree + 1))
-    if np.count_nonzero(known) < 2 * len(powers):
+    if len(powers) == 1:
         coefficients[0, 0] = np.median(cells.value[known]) if known.any() else 0.0
         return coefficients, known
     basis = np.stack(
         [np.outer(_legendre(cells.y, cells.shape[0], j), _legendre(cells.x, cells.shape[1], i)) for j, i in powers], -1
     )
-    solution = _lower_envelope(basis[known], cells.value[known])
+    # The start need not know every cell: a few thousand, spread evenly, show the envelope.
+    few = np.flatnonzero(known)[:: max(np.count_nonzero(known) // START, 1)]
+    solution = _lower_envelope(basis.reshape(-1, len(powers))[few], cells.value.ravel()[few])
     used = known
     for _ in range(ROUNDS):
         keep = sky_cells(cells.value - basis @ solution, known, len(powers))
-        solution = _least_squares(basis[keep], cells.value[keep])
+        solution = _least_squares(basis[keep], cells.value[keep], ridge=ridge)
         if np.array_equal(keep, used):
             break
         used = keep
@@ -102,7 +112,9 @@ def _lower_envelope(basis: np.ndarray, values: np.ndarray) -> np.ndarray:
     return solution
 
 
-def _least_squares(basis: np.ndarray, values: np.ndarray, weight: np.ndarray | None = None) -> np.ndarray:
+def _least_squares(
+    basis: np.ndarray, values: np.ndarray, weight: np.ndarray | None = None, ridge: float = 0.0
+) -> np.ndarray:
     """Normal equations; Legendre polynomials on a filled plane are nearly orthogonal, so nothing is lost.
 
     A trace of ridge keeps terms that the used cells cannot tell apart small.
@@ -110,6 +122,7 @@ def _least_squares(basis: np.ndarray, values: np.ndarray, weight: np.ndarray | N
     weighted = basis if weight is None else basis * weight[:, None]
     normal = weighted.T @ basis
     normal[np.diag_indices_from(normal)] += 1e-9 * np.trace(normal) / len(normal)
+    normal[np.diag_indices_from(normal)] += ridge * len(basis) * (np.arange(len(normal)) > 0)
     return np.linalg.solve(normal, weighted.T @ values)
 
 
@@ -120,11 +133,11 @@ def sky_cells(residual: np.ndarray, known: np.ndarray, fewest: int) -> np.ndarra
     """
     from scipy.ndimage import binary_dilation, uniform_filter
 
-    centre, sigma = _bulk(residual[known])
+    centre, sigma = bulk(residual[known])
     inside = known & (residual > centre - CLIP_LOW * sigma) & (residual < centre + CLIP_HIGH * sigma)
     share = uniform_filter(known.astype(float), 3)
     smooth = uniform_filter(np.where(known, residual, 0.0), 3) / np.maximum(share, 0.1)
-    centre, sigma = _bulk(smooth[known])
+    centre, sigma = bulk(smooth[known])
     objects = known & (smooth > centre + CLIP_SMOOTH * sigma)
     for grown in (2, 1, 0):
         apart = inside & ~binary_dilation(objects, iterations=grown) if grown else inside
@@ -133,7 +146,7 @@ def sky_cells(residual: np.ndarray, known: np.ndarray, fewest: int) -> np.ndarra
     return known
 
 
-def _bulk(values: np.ndarray) -> tuple[float, float]:
+def bulk(values: np.ndarray) -> tuple[float, float]:
     """Level and spread of the sky among residuals: the shortest interval with a quarter of them, and the scatter of
     those below it. Objects, on one side only, hardly move either."""
     ordered = np.sort(values)
@@ -159,11 +172,23 @@ def _legendre(positions: np.ndarray, length: int, order: int) -> np.ndarray:
     return np.polynomial.legendre.legval(scaled, [0.0] * order + [1.0])
 
 
-def mesh(cells: Cells, residual: np.ndarray, used: np.ndarray, scale: float) -> np.ndarray:
+@dataclass(frozen=True, eq=False)
+class Mesh:
+    """A spline surface: natural cubic between its nodes, straight beyond the outermost."""
+
+    values: np.ndarray
+    ys: np.ndarray
+    xs: np.ndarray
+
+    def on(self, ys: np.ndarray, xs: np.ndarray) -> np.ndarray:
+        """Its values at rows ``ys`` and columns ``xs`` of the plane: float64 (len(ys), len(xs))."""
+        return _spline(self.ys, ys) @ self.values @ _spline(self.xs, xs).T
+
+
+def mesh(cells: Cells, residual: np.ndarray, used: np.ndarray, scale: float) -> Mesh:
     """A spline surface whose nodes are about ``scale`` apart, through the means of the cells that hold sky.
 
     Nodes with too little sky around them are filled from the others by the smoothest surface (Laplace).
-    Returns float64 of the plane's shape; cubic between the nodes, straight beyond the outermost.
     """
     height, width = cells.shape
     nodes_y, nodes_x = _nodes(height, scale), _nodes(width, scale)
@@ -174,9 +199,9 @@ def mesh(cells: Cells, residual: np.ndarray, used: np.ndarray, scale: float) -> 
     full = np.outer(to_y.sum(axis=1), to_x.sum(axis=1))
     known = weight > 0.25 * full
     if not known.any():
-        return np.zeros(cells.shape)
+        return Mesh(np.zeros_like(total), nodes_y, nodes_x)
     values = _filled(np.divide(total, weight, out=np.zeros_like(total), where=known), known)
-    return _spline(nodes_y, height) @ values @ _spline(nodes_x, width).T
+    return Mesh(values, nodes_y, nodes_x)
 
 
 def _nodes(length: int, scale: float) -> np.ndarray:
@@ -194,29 +219,40 @@ def _filled(values: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Unknown nodes become the mean of their neighbours, until all agree."""
     if known.all():
         return values
-    unknown = np.argwhere(~known)
-    index = {tuple(at): k for k, at in enumerate(unknown)}
-    matrix, right = np.zeros((len(unknown), len(unknown))), np.zeros(len(unknown))
-    for k, (j, i) in enumerate(unknown):
-        for at in ((j - 1, i), (j + 1, i), (j, i - 1), (j, i + 1)):
-            if 0 <= at[0] < values.shape[0] and 0 <= at[1] < values.shape[1]:
-                matrix[k, k] += 1
-                if at in index:
-                    matrix[k, index[at]] -= 1
-                else:
-                    right[k] += values[at]
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.linalg import spsolve
+
+    number = np.full(values.shape, -1)
+    number[~known] = np.arange(np.count_nonzero(~known))
+    rows, columns, entries = [], [], []
+    right = np.zeros(np.count_nonzero(~known))
+    for axis in (0, 1):
+        here, there = np.moveaxis(number, axis, 0)[:-1], np.moveaxis(number, axis, 0)[1:]
+        value_here, value_there = np.moveaxis(values, axis, 0)[:-1], np.moveaxis(values, axis, 0)[1:]
+        for a, b, value in ((here, there, value_there), (there, here, value_here)):
+            own = a >= 0
+            rows.append(a[own])
+            columns.append(a[own])
+            entries.append(np.ones(np.count_nonzero(own)))
+            inner = own & (b >= 0)
+            rows.append(a[inner])
+            columns.append(b[inner])
+            entries.append(-np.ones(np.count_nonzero(inner)))
+            outer = own & (b < 0)
+            np.add.at(right, a[outer], value[outer])
+    matrix = coo_matrix((np.concatenate(entries), (np.concatenate(rows), np.concatenate(columns)))).tocsc()
     filled = values.copy()
-    filled[~known] = np.linalg.solve(matrix, right)
+    filled[~known] = spsolve(matrix, right)
     return filled
 
 
-def _spline(nodes: np.ndarray, length: int) -> np.ndarray:
-    """Matrix (length, nodes): natural cubic spline through the nodes, at every pixel; straight beyond the ends."""
+def _spline(nodes: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Matrix (positions, nodes): natural cubic spline through the nodes; straight beyond the ends."""
     from scipy.interpolate import CubicSpline
 
     if len(nodes) == 1:
-        return np.ones((length, 1))
-    positions = np.arange(length, dtype=np.float64)
+        return np.ones((len(positions), 1))
+    positions = np.asarray(positions, dtype=np.float64)
     spline = CubicSpline(nodes, np.eye(len(nodes)), bc_type="natural")
     inside = spline(np.clip(positions, nodes[0], nodes[-1]))
     below = np.minimum(positions - nodes[0], 0.0)[:, None] * spline(nodes[0], 1)
