@@ -53,8 +53,8 @@ def remove_envelope(image: Image, p: Envelope, mask: Image | None = None) -> Ima
     """Remove the smoothed lower envelope of each channel, keeping its median level: follows any shape of the sky.
 
     The chain: medians of small cells, less a robust polynomial, Gaussian, closing, minimum filter of ``scale``,
-    opening, Gaussian of ``scale``, maximum filter of 0.8 ``scale``, gain and offset. Works on a plane made smaller, a 32nd of the scale to a cell.
-    Nothing is clipped at 0. Objects larger than the scale lose light: `abr:localgradient` and `abr:multiscale` protect
+    opening, Gaussian of ``scale``, maximum filter of 0.8 ``scale``, gain and offset. Works on a plane made smaller, a
+    32nd of the scale to a cell. Nothing is clipped at 0. Objects larger than the scale lose light: `abr:localgradient` and `abr:multiscale` protect
     them better. ``mask`` (above 0: objects) is filled from around it. A mosaic is treated colour by colour.
 
     Flags, plate and unit: kept; flagged pixels without a number take no part. Variance: kept (the surface is taken as

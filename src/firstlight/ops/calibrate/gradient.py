@@ -83,8 +83,8 @@ def without_gradient(
     """The image with the model of each channel subtracted or divided out, and each channel's median kept.
 
     A mosaic is treated colour by colour; its two greens share a model. ``luminance`` divides all channels by the mean
-    of their models, so that colours stay. ``model`` gives the surfaces themselves, without variance. ``mask`` is above 0
-    where the model may not look. Without ``keep_level`` what is subtracted is not given back.
+    of their models, so that colours stay. ``model`` gives the surfaces themselves, without variance. ``mask`` is above
+    0 where the model may not look. Without ``keep_level`` what is subtracted is not given back.
 
     Raises
     ------

@@ -44,7 +44,7 @@ class Samples(Params):
 
 @operation("abr:samples", reach=Reach.FRAME, demands=State.LINEAR)
 def remove_by_samples(image: Image, p: Samples, mask: Image | None = None) -> Image:
-    """Remove the sky gradient as a radial basis surface through samples of the sky, keeping each channel's median level.
+    """Remove the sky gradient as a smooth surface through samples of the sky, keeping each channel's median level.
 
     Samples are laid on a grid; those on stars, nebulae and galaxies, and those under ``mask`` (above 0: objects), are
     found and dropped by themselves. A robust polynomial of degree 3, through small cells of the whole plane, takes the

@@ -35,7 +35,8 @@ class Cells:
     def of(cls, plane: np.ndarray, good: np.ndarray, size: int) -> Cells:
         """Cells of a plane (y, x), evenly spread: up to one row or column between two of them is left out.
 
-        About 1000 pixels of a cell are looked at: whole rows, an odd number apart, so that even and odd rows count alike.
+        About 1000 pixels of a cell are looked at: whole rows, an odd number apart, so that even and odd rows count
+        alike.
         """
         from firstlight.kernels.gradient import cell_medians
 
