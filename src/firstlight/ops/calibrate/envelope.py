@@ -54,8 +54,9 @@ def remove_envelope(image: Image, p: Envelope, mask: Image | None = None) -> Ima
 
     The chain: medians of small cells, less a robust polynomial, Gaussian, closing, minimum filter of ``scale``,
     opening, Gaussian of ``scale``, maximum filter of 0.8 ``scale``, gain and offset. Works on a plane made smaller, a
-    32nd of the scale to a cell. Nothing is clipped at 0. Objects larger than the scale lose light: `abr:localgradient` and `abr:multiscale` protect
-    them better. ``mask`` (above 0: objects) is filled from around it. A mosaic is treated colour by colour.
+    32nd of the scale to a cell. Nothing is clipped at 0. Objects larger than the scale lose light:
+    `abr:localgradient` and `abr:multiscale` protect them better. ``mask`` (above 0: objects) is filled from around it.
+    A mosaic is treated colour by colour.
 
     Flags, plate and unit: kept; flagged pixels without a number take no part. Variance: kept (the surface is taken as
     exact); divided by the square of the surface where that is divided out; dropped for ``mode=model``.

@@ -37,9 +37,9 @@ def remove_multiscale(image: Image, p: Multiscale, mask: Image | None = None) ->
     """Remove all that is smoother than a scale, structure protected, keeping each channel's median level.
 
     No samples are placed: the plane, in medians of small cells, less a robust surface of up to the third degree, is
-    smoothed by a Gaussian of half the scale; what stands above the result is protected and the rest smoothed again, until it rests.
-    Where there is no sky within the scale the surface comes from the next wider smoothing. ``mask`` (above 0: objects)
-    is protected as well. A mosaic is treated colour by colour.
+    smoothed by a Gaussian of half the scale; what stands above the result is protected and the rest smoothed again,
+    until it rests. Where there is no sky within the scale the surface comes from the next wider smoothing. ``mask``
+    (above 0: objects) is protected as well. A mosaic is treated colour by colour.
 
     Flags, plate and unit: kept; flagged pixels without a number take no part. Variance: kept (the surface is taken as
     exact); divided by the square of the surface where that is divided out; dropped for ``mode=model``.

@@ -14,8 +14,8 @@ ENOUGH = 1000
 """Pixels of a cell that settle its median to a twenty-fifth of the noise."""
 ABOVE = 0.05
 START = 4000
-PER_POWER = 11
-"""Cells that each term of a polynomial needs, or the choice of sky cells is a matter of their noise."""
+PER_SQUARE = 4
+"""Cells over the square of the number of terms: with fewer, which cells are sky is a matter of their noise."""
 ROUNDS = 12
 
 
@@ -80,7 +80,7 @@ def polynomial(cells: Cells, degree: int, ridge: float = 0.0) -> tuple[np.ndarra
     powers: list[tuple[int, int]] = []
     for total in range(min(degree, most_y + most_x), -1, -1):
         powers = [(j, i) for j in range(min(total, most_y) + 1) for i in range(min(total - j, most_x) + 1)]
-        if np.count_nonzero(known) >= PER_POWER * len(powers):
+        if np.count_nonzero(known) >= PER_SQUARE * len(powers) ** 2:
             break
     coefficients = np.zeros((degree + 1, degree + 1))
     if len(powers) == 1:
