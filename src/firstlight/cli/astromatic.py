@@ -31,7 +31,7 @@ WORDS = ("all", *STEPS, "swarp", "stiff")
 @options_of(Chain)
 def command(step: str, files: tuple[Path, ...], output: Path, configs: tuple[str, ...], keep: bool, overwrite: bool,
             combine: Any, kernel: Any, **options: Any) -> None:  # fmt: skip
-    """Run the programs of astromatic.net on images that have a first plate.
+    """Run the programs of astromatic.net on images with a first plate.
 
     \b
     all        SExtractor, PSFEx, SExtractor with that PSF, SCAMP: images with a plate as good as their stars

@@ -36,7 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "apply": ("firstlight.cli.apply", "Apply one or more operations to an image and write the result."),
     "astromatic": (
         "firstlight.cli.astromatic",
-        "Run the programs of astromatic.net on images that have a first plate.",
+        "Run the programs of astromatic.net on images with a first plate.",
     ),
     "combine": ("firstlight.cli.combine", "Combine images of different filters into one."),
     "ops": ("firstlight.cli.ops", "List the operations."),
