@@ -34,6 +34,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "clear": ("firstlight.cli.clear", "Remove what `process` or `organize` made in FOLDER, after a question."),
     "apply": ("firstlight.cli.apply", "Apply one or more operations to an image and write the result."),
+    "resample": ("firstlight.cli.resample", "Bring images with plates onto one grid on the sky."),
+    "cutout": (
+        "firstlight.cli.cutout",
+        "Cut the pixels around a place on the sky out of an image that has a plate.",
+    ),
     "astromatic": (
         "firstlight.cli.astromatic",
         "Run the programs of astromatic.net on images with a first plate.",

@@ -1,0 +1,43 @@
+"""``firstlight cutout``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from firstlight.errors import InputError
+
+
+@click.command("cutout")
+@click.argument("source", metavar="IN", type=click.Path(path_type=Path))
+@click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
+@click.option("--ra", required=True, type=float, help="Right ascension of the middle. [deg]")
+@click.option("--dec", required=True, type=float, help="Declination of the middle. [deg]")
+@click.option("--size", required=True, metavar="ARCMIN[,ARCMIN]", help="Width, or width and height. [arcmin]")
+@click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
+def command(source: Path, target: Path, ra: float, dec: float, size: str, overwrite: bool) -> None:
+    """Cut the pixels around a place on the sky out of an image that has a plate.
+
+    Pixels stay as they are; plate, flags and variance come along.
+
+    \b
+    firstlight cutout stack.fits m13.fits --ra 250.4235 --dec 36.4613 --size 12
+    """
+    from firstlight.io.read import read
+    from firstlight.io.write import write
+    from firstlight.pipeline.resample_files import cut_outs
+
+    try:
+        sides = [float(part) for part in size.split(",")]
+        if not 1 <= len(sides) <= 2 or min(sides) <= 0:
+            raise ValueError
+    except ValueError:
+        raise InputError(f"--size {size!r}: one or two positive numbers (arcmin), such as 12 or 12,8") from None
+    if not source.exists():
+        raise InputError(f"{source}: there is no such file")
+    if target.exists() and not overwrite:
+        raise InputError(f"{target}: exists already; give another name, or --overwrite to replace it")
+    part = cut_outs(read(source), ra, dec, (60 * sides[0], 60 * sides[-1]))
+    write(target, part)
+    click.echo(f"{target}: {part.shape[2]} x {part.shape[1]} px")
