@@ -66,8 +66,10 @@ def apply_steps(source: Path, target: Path, steps: Sequence[Step], frames: Mappi
     _check_files(source, target, steps, frames, overwrite)
     # numpy, the readers and the compiler are loaded only once everything said has been found right.
     from firstlight.io.read import read
+    from firstlight.io.story import read_story
     from firstlight.io.write import write
     from firstlight.model.image import State
+    from firstlight.pipeline.story import story_of_steps
 
     image = read(source)
     if target.suffix.lower() in FOR_THE_EYE and image.state == State.LINEAR and not _stretches(steps):
@@ -75,7 +77,9 @@ def apply_steps(source: Path, target: Path, steps: Sequence[Step], frames: Mappi
     further = {name: read(path) for name, path in frames.items()}
     for step in steps:
         image = step(image, *(further.get(name) for name in step.operation.frames))
-    write(target, image)
+    steps_made = image.history[len(image.history) - len(steps) :]
+    inherited = read_story(source) if source.is_file() else None
+    write(target, image, provenance=story_of_steps(source, frames, steps_made, inherited))
 
 
 def _check_files(

@@ -33,6 +33,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Sort frames into a collection: folders by night, object and filter.",
     ),
     "clear": ("firstlight.cli.clear", "Remove what `process` or `organize` made in FOLDER, after a question."),
+    "explain": ("firstlight.cli.explain", "How was this file made? Inputs, masters, steps, what was set aside."),
+    "reproduce": ("firstlight.cli.reproduce", "Make a file again from its record, and compare: the same bytes?"),
+    "cite": ("firstlight.cli.cite", "A paragraph on the methods behind a file, with what to cite."),
     "apply": ("firstlight.cli.apply", "Apply one or more operations to an image and write the result."),
     "resample": ("firstlight.cli.resample", "Bring images with plates onto one grid on the sky."),
     "cutout": (

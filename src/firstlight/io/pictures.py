@@ -15,10 +15,18 @@ from firstlight.model.image import Image
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 JPEG_QUALITY = 92
+STORY_TAG = 65111
+"""Private TIFF tag that says how a picture was made."""
 
 
 def write_picture(
-    path: Path, data: np.ndarray, *, bottom_up: bool = False, bits: int = 8, image: Image | None = None
+    path: Path,
+    data: np.ndarray,
+    *,
+    bottom_up: bool = False,
+    bits: int = 8,
+    image: Image | None = None,
+    story: str = "",
 ) -> None:
     """Write values in 0..1 as PNG, JPEG or TIFF; what lies outside is cut to black or white.
 
@@ -30,6 +38,8 @@ def write_picture(
     bits : 8 or 16; JPEG has 8.
     image : Image, optional
         Its header goes into the description, where the format has one.
+    story : str
+        How it was made (JSON, ASCII); `firstlight.io.story.read_story` finds it again.
 
     Raises
     ------
@@ -54,14 +64,14 @@ def write_picture(
     pixels = pixels[::-1] if bottom_up else pixels
     text = _description(image)
     if suffix in (".tif", ".tiff"):
-        _write_tiff(path, pixels, text)
+        _write_tiff(path, pixels, text, story)
     elif suffix == ".png":
-        write_png(path, pixels, text)
+        write_png(path, pixels, text, story)
     else:
-        _write_jpeg(path, pixels)
+        _write_jpeg(path, pixels, story)
 
 
-def write_float_tiff(path: Path, image: Image) -> None:
+def write_float_tiff(path: Path, image: Image, story: str = "") -> None:
     """A linear image as 32-bit float TIFF, its values unchanged, its header in the description.
 
     Raises
@@ -72,7 +82,7 @@ def write_float_tiff(path: Path, image: Image) -> None:
     if image.shape[0] not in (1, 3):
         raise InputError(f"{path}: {image.shape[0]} channels; TIFF is written with 1 or 3; write .fits")
     pixels = np.ascontiguousarray(image.data.transpose(1, 2, 0))
-    _write_tiff(Path(path), pixels, _description(image))
+    _write_tiff(Path(path), pixels, _description(image), story)
 
 
 def _quantised(data: np.ndarray, bits: int) -> np.ndarray:
@@ -99,7 +109,7 @@ def _description(image: Image | None) -> str:
     return "\n".join(format_card(*card).rstrip() for card in cards if len(format_card(*card)) == 80)
 
 
-def _write_tiff(path: Path, pixels: np.ndarray, text: str) -> None:
+def _write_tiff(path: Path, pixels: np.ndarray, text: str, story: str) -> None:
     import tifffile
 
     color = pixels.shape[2] == 3
@@ -111,12 +121,15 @@ def _write_tiff(path: Path, pixels: np.ndarray, text: str) -> None:
             description=text or None,
             metadata=None,
             software="firstlight",
+            extratags=[(STORY_TAG, "s", 0, story, True)] if story else [],
         )
 
 
-def _write_jpeg(path: Path, pixels: np.ndarray) -> None:
+def _write_jpeg(path: Path, pixels: np.ndarray, story: str) -> None:
     from PIL import Image as Pillow
 
     picture = Pillow.fromarray(np.ascontiguousarray(pixels if pixels.shape[2] == 3 else pixels[:, :, 0]))
     with atomic_path(path) as temporary:
-        picture.save(temporary, format="JPEG", quality=JPEG_QUALITY, subsampling=0)
+        # A comment of JPEG ends at 64 kB.
+        comment = {"comment": story} if 0 < len(story) < 65_000 else {}
+        picture.save(temporary, format="JPEG", quality=JPEG_QUALITY, subsampling=0, **comment)

@@ -101,8 +101,25 @@ def read_png16(path: Path) -> np.ndarray:
     return out.view(">u2").reshape(header.height, header.width, header.samples).astype(np.uint16)
 
 
-def write_png(path: Path, pixels: np.ndarray, text: str = "") -> None:
+STORY = b"firstlight"
+"""Key of the text chunk that says how a picture was made."""
+
+
+def read_png_story(path: Path) -> str:
+    """What `write_png` was told of how the picture was made; empty where nothing."""
+    for kind, body in _chunks(path, with_pixels=False):
+        if kind == b"zTXt" and body.startswith(STORY + b"\0\0"):
+            try:
+                return zlib.decompress(body[len(STORY) + 2 :]).decode("latin-1")
+            except zlib.error as error:
+                raise FrameError(f"{path.name}: its provenance cannot be unpacked: {error}; copy it again") from error
+    return ""
+
+
+def write_png(path: Path, pixels: np.ndarray, text: str = "", story: str = "") -> None:
     """Write uint8 or uint16 (height, width, 1 or 3) as PNG; ``text`` becomes its Description.
+
+    ``story`` (JSON) says how it was made.
 
     Each byte as its difference from the mean of those to the left and above, then coded by how often it comes (and runs
     of it): noise holds no patterns to look for. Of a stack of 11.7 Mpx the file is 7 % smaller than with a search of
@@ -119,6 +136,8 @@ def write_png(path: Path, pixels: np.ndarray, text: str = "") -> None:
     chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, 2 if samples == 3 else 0, 0, 0, 0))]
     if text:
         chunks.append((b"tEXt", b"Description\0" + text.encode("latin-1", "replace")))
+    if story:
+        chunks.append((b"zTXt", STORY + b"\0\0" + zlib.compress(story.encode("latin-1", "replace"))))
     chunks += [(b"IDAT", b"".join(packed)), (b"IEND", b"")]
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
         file.write(SIGNATURE)

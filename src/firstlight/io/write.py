@@ -47,7 +47,7 @@ def write(
     extra : mapping, optional
         Further planes by the names of their extensions.
     provenance : mapping, optional
-        Anything JSON can hold.
+        Anything JSON can hold. Pictures carry it too.
     overwrite : bool
         False refuses to replace a file.
 
@@ -72,7 +72,7 @@ def write(
     if path.exists() and not overwrite:
         raise InputError(f"{path}: exists already; give another name, or allow it to be replaced")
     if suffix in _PICTURES:
-        _write_as_picture(path, image)
+        _write_as_picture(path, image, "" if provenance is None else _as_json(provenance))
     elif suffix in _FITS:
         write_units(path, _units(image, coverage, rejection, extra, provenance))
     else:
@@ -106,7 +106,7 @@ def _units(
         if plane is not None:
             units.append(Unit([("EXTNAME", name, comment)], _beside(_writable(plane))))
     if provenance is not None:
-        text = json.dumps(provenance, sort_keys=True, default=str, ensure_ascii=True).encode("ascii")
+        text = _as_json(provenance).encode("ascii")
         cards = [
             ("TTYPE1", "json", ""),
             ("TFORM1", f"{len(text)}A", ""),
@@ -114,6 +114,10 @@ def _units(
         ]
         units.append(Unit(cards, text, table=True))
     return units
+
+
+def _as_json(provenance: Mapping[str, Any]) -> str:
+    return json.dumps(provenance, sort_keys=True, default=str, ensure_ascii=True)
 
 
 def _flat(data: np.ndarray) -> np.ndarray:
@@ -137,7 +141,7 @@ def _writable(plane: np.ndarray) -> np.ndarray:
     return plane.astype(np.float32) if plane.dtype.kind == "f" else plane
 
 
-def _write_as_picture(path: Path, image: Image) -> None:
+def _write_as_picture(path: Path, image: Image, story: str) -> None:
     from firstlight.io.pictures import write_float_tiff, write_picture
 
     is_tiff = path.suffix.lower() in (".tif", ".tiff")
@@ -147,9 +151,9 @@ def _write_as_picture(path: Path, image: Image) -> None:
                 f"{path}: the image is linear and would look black in this format; stretch it first (for example "
                 "stretch:midtones), or write .fits or .tif, which keep linear values"
             )
-        write_float_tiff(path, image)
+        write_float_tiff(path, image, story)
         return
-    write_picture(path, image.data, bottom_up=image.meta.bottom_up, bits=16 if is_tiff else 8, image=image)
+    write_picture(path, image.data, bottom_up=image.meta.bottom_up, bits=16 if is_tiff else 8, image=image, story=story)
 
 
 def read_provenance(path: str | os.PathLike[str]) -> dict[str, Any] | None:

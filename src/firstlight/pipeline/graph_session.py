@@ -137,7 +137,7 @@ class SessionSteps:
             ]  # fmt: skip
             groups.append([
                 group.name, group.target, group.filter, group.exposure, group.part_of, prepared.reference.key,
-                prepared.notes, len(prepared.set_aside), lights,
+                prepared.notes, sorted(prepared.set_aside.items()), lights,
                 [[p.hub.key, plain(p.to_plane), [each.light.key for each in p.placed]] for p in prepared.panels],
             ])  # fmt: skip
         # Bad pixels are looked for in the lights of the whole group.

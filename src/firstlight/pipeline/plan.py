@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -123,6 +123,7 @@ def plan(
     *,
     output: str | Path | None = None,
     progress: Progress | None = None,
+    only: Collection[Path] | None = None,
 ) -> Plan:
     """Plan a session without writing anything but the index of headers.
 
@@ -133,6 +134,8 @@ def plan(
     settings : Settings, optional
     output : path, optional
         Where the products will go; default ``session/firstlight``.
+    only : paths, optional
+        Files of the session to take; others are not looked at.
 
     Raises
     ------
@@ -144,10 +147,15 @@ def plan(
     session = Path(session)
     if not session.exists():
         raise InputError(f"{session}: no such file or folder; give a folder of raw frames")
+    # What is recorded of a run must not depend on where its user stood.
+    session = Path(os.path.abspath(session))
     root = session if session.is_dir() else session.parent
     target = Path(output) if output is not None else root / OUTPUT
     files = find_files(session) if session.is_dir() else [session]
     files = [f for f in files if target.resolve() not in f.resolve().parents]
+    if only is not None:
+        wanted = {path.resolve() for path in only}
+        files = [f for f in files if f.resolve() in wanted]
     if not files:
         raise InputError(f"{session}: no image files in it; FITS, camera raw, TIFF, PNG, JPEG, XISF and SER are read")
     progress.begin("reading headers", len(files), "files")

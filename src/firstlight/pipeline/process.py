@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ def process(
     progress: Progress | None = None,
     again: bool = False,
     start: str = "",
+    only: Collection[Path] | None = None,
 ) -> Result:
     """Process a session: from raw frames to masters, one stack per target, filter and exposure, pictures and reports.
 
@@ -62,6 +64,8 @@ def process(
     start : str
         Do this step anew, and those after it: one of `firstlight.pipeline.graph.KINDS`, or one and the name of what it
         makes (``stack M31_R_60s``).
+    only : paths, optional
+        Files of the session to take; others are not looked at.
 
     Returns
     -------
@@ -82,7 +86,7 @@ def process(
     clock = Clock(progress or Progress())
     target = Path(output) if output is not None else default_output(Path(session))
     with clock.stage("plan"):
-        todo = plan(session, settings, output=target, progress=clock.progress)
+        todo = plan(session, settings, output=target, progress=clock.progress, only=only)
         earlier = previous_record(target)
         record = Record.of(todo)
         if earlier and not again and not start and earlier.is_complete_for(record, target):

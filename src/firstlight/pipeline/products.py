@@ -19,12 +19,12 @@ from firstlight.io.write import write
 from firstlight.model.image import Image
 from firstlight.ops.spec import parse_step
 from firstlight.pipeline.facts import key_of
-from firstlight.pipeline.graph_session import stack_settings
 from firstlight.pipeline.group import GroupResult, Prepared, matrix_of
 from firstlight.pipeline.kept import KeptStack
 from firstlight.pipeline.masters import MasterShelf
 from firstlight.pipeline.plan import Plan
 from firstlight.pipeline.record import RUN_FILE
+from firstlight.pipeline.story import story_of_picture, story_of_stack
 
 COLUMNS = (
     "file", "kind", "target", "filter", "exposure", "accepted", "reason", "weight", "scale", "stars", "fwhm",
@@ -45,17 +45,13 @@ def write_stack(result: GroupResult, plan: Plan, shelf: MasterShelf) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     stacked = result.stacked
     rejection = (stacked.rejected_low, stacked.rejected_high) if plan.settings.output.rejection_maps else None
-    provenance = {
-        **result.summary(), "files": [], "inputs": _inputs(result), "masters": _masters(result, shelf),
-        "settings": stack_settings(plan.settings),
-    }  # fmt: skip
     return write(
         path,
         result.image,
         coverage=stacked.coverage,
         rejection=rejection,
         extra=stacked.beside(),
-        provenance=provenance,
+        provenance=story_of_stack(result, plan, shelf),
     )
 
 
@@ -64,12 +60,14 @@ def write_pictures(name: str, image: Image, plan: Plan, executor: Executor) -> l
     picture = make_picture(image, plan.settings.output.picture_steps)
     folder = plan.output / "pictures"
     folder.mkdir(parents=True, exist_ok=True)
+    story = json.dumps(story_of_picture(name, image, picture))
     writing: dict[Path, Future[Any]] = {}
     for suffix, bits in ((".png", 8), (".tif", 16)):
         target = folder / f"{name}{suffix}"
         writing[target] = executor.submit(
-            write_picture, target, picture.data, bottom_up=picture.meta.bottom_up, bits=bits, image=picture
-        )
+            write_picture, target, picture.data, bottom_up=picture.meta.bottom_up, bits=bits, image=picture,
+            story=story,
+        )  # fmt: skip
     for future in writing.values():
         future.result()
     return list(writing)
@@ -93,23 +91,6 @@ def make_picture(image: Image, steps: str) -> Image:
             continue
         image = step(image)
     return image.replace(data=np.where(image.good, image.data, np.float32(0)))
-
-
-def _inputs(result: GroupResult) -> list[dict[str, Any]]:
-    return [
-        {
-            "file": str(c.frame.path),
-            "weight": round(c.weight, 6),
-            "scale": round(float(np.mean(c.gain)), 6),
-            "matrix": matrix_of(c.to_reference),
-            "rejected": round(float(fraction), 6),
-        }
-        for c, fraction in zip(result.engine.contributions, result.stacked.rejected_fraction)
-    ]
-
-
-def _masters(result: GroupResult, shelf: MasterShelf) -> list[str]:
-    return sorted({name for p in result.prepared.placed for name in shelf.names_of(p.light.assignment)})
 
 
 def write_tables(

@@ -18,7 +18,9 @@ from firstlight.io.content import QUICK_HASH, content_hash
 from firstlight.io.frame import Frame
 from firstlight.pipeline.at_hand import needed_masters
 from firstlight.pipeline.graph import code_version, read_journal
+from firstlight.pipeline.graph_session import file_of
 from firstlight.pipeline.settings import HOW
+from firstlight.pipeline.story import masters_of, versions
 
 if TYPE_CHECKING:
     from firstlight.pipeline.graph import Graph
@@ -40,13 +42,8 @@ def fingerprint_of(*parts: Any) -> str:
 
 def frame_stamp(frame: Frame) -> list[Any]:
     """Path, size and time of last change: equal stamps, equal pixels."""
-    status = _file_of(frame).stat()
+    status = file_of(frame).stat()
     return [str(frame.path), status.st_size, status.st_mtime_ns]
-
-
-def _file_of(frame: Frame) -> Path:
-    path = frame.path
-    return path if path.exists() else Path(str(path).partition("#")[0])
 
 
 @dataclass(frozen=True)
@@ -116,7 +113,7 @@ class Record:
         for result in results:
             products += [str(p.relative_to(plan.output)) for p in result.files]
         with clock.stage("hash inputs"):
-            hashes = executor.map(lambda s: graph.results.hash_of(_file_of(s.frame)), plan.sightings)
+            hashes = executor.map(lambda s: graph.results.hash_of(file_of(s.frame)), plan.sightings)
             inputs = [
                 {"file": str(s.frame.path), "kind": s.kind.value, QUICK_HASH: content}
                 for s, content in zip(plan.sightings, hashes)
@@ -127,6 +124,7 @@ class Record:
             "version": firstlight.__version__,
             "code": code_version(),
             "python": platform.python_version(),
+            "versions": versions(),
             "command": " ".join(sys.argv),
             "fingerprint": self.fingerprint,
             "session": str(plan.session),
@@ -142,7 +140,10 @@ class Record:
                 }
                 for m in shelf.made
             ],
-            "stacks": [result.summary() for result in results],
+            "stacks": [
+                {**result.summary(), "calibration": masters_of(result.prepared, shelf, reasons=True)} for result in results
+            ],
+            "noise": list(plan.noise),
             "set_aside": set_aside,
             "notes": list(plan.notes),
             "products": sorted(products),
