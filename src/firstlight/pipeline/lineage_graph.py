@@ -13,7 +13,7 @@ COLOURS = {
     "image": ("#ece6f5", "#5d3f94"), "aside": ("#f7e5e3", "#a03c32"),
 }  # fmt: skip
 """Fill and line of each sort of box."""
-LINE, CHARACTER, PAD, GAP_X, GAP_Y = 17.0, 7.0, 12.0, 54.0, 22.0
+LINE, CHARACTER, PAD, GAP_X, GAP_Y = 17.0, 7.0, 12.0, 84.0, 22.0
 WIDEST = 46
 """Characters of a line in a box."""
 
@@ -102,7 +102,7 @@ def _what(lineage: Lineage) -> list[str]:
 
 
 def _plural(role: str) -> str:
-    return f"{role}es" if role.endswith("s") else f"{role}s"
+    return f"{role} frames" if role.endswith("s") else f"{role}s"
 
 
 def _cut(text: str) -> str:
@@ -122,9 +122,8 @@ def dot_of(graph: Graph) -> str:
         label = "\\l".join(_quoted(text) for text in (box.title, *box.lines)) + "\\l"
         lines.append(f'  {names[id(box)]} [label="{label}", fillcolor="{fill}", color="{line}"];')
     for start, end, words in graph.edges:
-        lines.append(
-            f"  {names[id(start)]} -> {names[id(end)]}{f' [label={chr(34)}{_quoted(words)}{chr(34)}]' if words else ''};"
-        )
+        label = f' [label="{_quoted(words)}"]' if words else ""
+        lines.append(f"  {names[id(start)]} -> {names[id(end)]}{label};")
     return "\n".join([*lines, "}", ""])
 
 

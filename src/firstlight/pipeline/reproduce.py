@@ -26,6 +26,10 @@ OWN = ("PROVENANCE",)
 """Extensions whose differences are told by what stands in them, not by their bytes."""
 
 
+MOST = 6
+"""Places of a record that are named."""
+
+
 @dataclass
 class Reproduction:
     """What came of it."""
@@ -237,7 +241,9 @@ def _story_differences(mine: bytes, theirs: bytes) -> str:
         one, other = json.loads(mine), json.loads(theirs)
     except ValueError:
         return "it cannot be read"
-    return ", ".join(sorted(_paths(one, other))) or "in form alone"
+    names = sorted(_paths(one, other))
+    more = f" and {len(names) - MOST} more" if len(names) > MOST else ""
+    return ", ".join(names[:MOST]) + more or "in form alone"
 
 
 def _paths(one: Any, other: Any, above: str = "") -> Iterable[str]:

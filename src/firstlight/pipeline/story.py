@@ -61,9 +61,7 @@ def story_of_stack(result: GroupResult, plan: Plan, shelf: MasterShelf) -> dict[
                 "scale": round(float(np.mean(c.gain)), 6),
                 "matrix": [float(v) for v in c.to_reference.matrix[:2].ravel()],
                 "rejected": round(float(fraction), 6),
-                "masters": [
-                    shelf.files[id(m)].name for m in masters_by_frame.get(id(c.frame), ()) if id(m) in shelf.files
-                ],
+                "masters": own.get(id(c.frame), []),
             }
             for c, content, fraction in zip(contributions, hashes, result.stacked.rejected_fraction)
         ],
