@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Sort frames into a collection: folders by night, object and filter.",
     ),
     "clear": ("firstlight.cli.clear", "Remove what `process` or `organize` made in FOLDER, after a question."),
+    "report": ("firstlight.cli.report", "One web page on a run: pictures, plots, reasons, how it was made."),
     "explain": ("firstlight.cli.explain", "How was this file made? Inputs, masters, steps, what was set aside."),
     "reproduce": ("firstlight.cli.reproduce", "Make a file again from its record, and compare: the same bytes?"),
     "cite": ("firstlight.cli.cite", "A paragraph on the methods behind a file, with what to cite."),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from firstlight.model.meta import Kind
 from firstlight.ops.inspect.median import median
 
 if TYPE_CHECKING:
@@ -38,9 +39,12 @@ def noise_budget(result: GroupResult, shelf: MasterShelf) -> dict[str, Any] | No
         shelf.get(plan) if plan is not None else None
         for plan in (light.assignment.bias, light.assignment.dark, light.assignment.flat)
     )
+    if bias is None and dark is not None:
+        # The light needs none, for its dark holds it; one of the session still tells both apart.
+        bias = next((m for m in shelf.made if m.plan.kind is Kind.BIAS and m.image.shape == dark.image.shape), None)
     current = _dark_electrons(dark, bias, light.assignment.dark_scale, gain)
     masters = 0.0
-    for master in (dark, bias if dark is None else None):
+    for master in (dark, shelf.get(light.assignment.bias) if dark is None and light.assignment.bias else None):
         masters += gain**2 * _variance(master) * (light.assignment.dark_scale**2 if master is dark else 1.0)
     masters += (gain * level) ** 2 * _variance(flat)
     parts = {"sky": sky, "dark": current, "read": read, "masters": masters}

@@ -140,6 +140,8 @@ class Output(Params):
     """A stretched PNG and a 16-bit TIFF of each stack."""
     picture_steps: str = "color:neutralize stretch:midtones"
     """Operations that make the picture, separated by blanks; colour steps are left out on mono stacks."""
+    report: bool = True
+    """A web page on the run (``report.html``): pictures, plots over the session, what was set aside and why."""
     rejection_maps: bool = False
     """Write how many samples were rejected at each pixel, low and high."""
 
