@@ -83,7 +83,7 @@ def _chart(
     up = number_axis(_within(points), zero=zero)
     head = f"median {form.format(float(np.median(good)))}"
     return (
-        f'<div class="card"><h3>{title}{f" <small>{unit}</small>" if unit else ""}<span>{escape(head)}</span></h3>'
+        f'<div class="card"><h3><b>{title}{f" <small>{unit}</small>" if unit else ""}</b><span>{escape(head)}</span></h3>'
         f"{scatter(points, across, up, title)}</div>"
     )
 
@@ -124,7 +124,7 @@ def _pointing(lights: Sequence[Row], names: Sequence[str]) -> str:
     flips = " (both sides of the pier)" if max(turns) - min(turns) > 150 else ""
     head = f"{reach:.0f} px in all; rotation {max(turns) - min(turns):.2f} degrees{flips}"
     return (
-        f'<div class="card"><h3>Pointing <small>px against the reference</small><span>{escape(head)}</span></h3>'
+        f'<div class="card"><h3><b>Pointing <small>px against the reference</small></b><span>{escape(head)}</span></h3>'
         f"{track(points, f'Where each frame pointed: {head}')}</div>"
     )
 

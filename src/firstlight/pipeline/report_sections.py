@@ -70,7 +70,12 @@ def _stack_facts(stack: StackFacts) -> str:
     if record.get("filter"):
         rows.append(("Filter", escape(record["filter"])))
     chosen = " <small>(chosen by auto)</small>" if record.get("method_chosen_by") == "auto" else ""
-    rows.append(("Combined", f"{escape(record['method'].replace(':', ', ').replace('=', ' '))}{chosen}"))
+    rows.append(
+        (
+            "Combined",
+            f"{escape(record['method'].replace(':', ', ').replace(',high', ', high').replace('=', ' '))}{chosen}",
+        )
+    )
     if record.get("fwhm_px"):
         single = f" <small>(best frame {record['single_fwhm_px']:.2f})</small>" if record.get("single_fwhm_px") else ""
         rows.append(("FWHM", f"{record['fwhm_px']:.2f} px{_arcsec(stack, record['fwhm_px'])}{single}"))

@@ -149,8 +149,8 @@ def _run_again(
         raise InputError(f"{lineage.path}: the settings of its run are not allowed any more: {error}") from error
     part = lineage.path.parent.name
     if part == "masters":
-        output = settings.output.model_copy(update={"stacks": False, "pictures": False})
-        settings = settings.model_copy(update={"output": output})
+        needless = {"stacks": False, "pictures": False, "report": False}
+        settings = settings.model_copy(update={"output": settings.output.model_copy(update=needless)})
     files = [Path(one["file"]) for one in record["inputs"]]
     files = [f if f.exists() else Path(str(f).partition("#")[0]) for f in files]
     here = [f for f in files if f.exists()]
