@@ -28,7 +28,7 @@ def bytes_of(run: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(run)): path.read_bytes()
         for path in run.rglob("*")
-        if path.is_file() and path.parent.name != FOLDER and path.suffix not in (".sqlite", ".json")
+        if path.is_file() and path.parent.name != FOLDER and path.suffix not in (".sqlite", ".json", ".html")
     }
 
 

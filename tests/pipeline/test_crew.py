@@ -38,7 +38,8 @@ def test_workers_that_always_die_end_the_run_with_advice(crew, monkeypatch):
 def test_threads_are_what_one_gets_unasked(tmp_path):
     with crew_of(Settings(threads=2), tmp_path) as (executor, workers, scratch):
         assert not isinstance(executor, Crew)
-        assert workers == 2 and scratch.is_dir()
+        assert workers == 2
+        assert scratch.is_dir()
     assert not scratch.exists()
 
 
@@ -76,8 +77,10 @@ def test_processes_make_the_bytes_of_threads(night, settings, request):
     one = run(night, f"{name}-threads", threads=2, **settings)
     killer = Killer("measure", "integrate")
     many = run(night, f"{name}-processes", killer, executor="processes", workers=2, **settings)
-    assert killer.stages == [] and len(killer.killed) == 2
-    assert one.keys() == many.keys() and len(one) >= 6
+    assert killer.stages == []
+    assert len(killer.killed) == 2
+    assert one.keys() == many.keys()
+    assert len(one) >= 6
     assert [n for n in one if one[n] != many[n]] == []
     assert not list(night.glob(f"{name}-*/.scratch-*"))
 
@@ -88,7 +91,8 @@ def test_dask_makes_the_bytes_of_threads_though_workers_are_killed(night):
     one = run(night, "threads", threads=2)
     killer = Killer("masters", "integrate")
     many = run(night, "dask", killer, executor="dask", workers=2)
-    assert killer.stages == [] and len(killer.killed) == 2
+    assert killer.stages == []
+    assert len(killer.killed) == 2
     assert [n for n in one if one[n] != many[n]] == []
 
 

@@ -21,7 +21,7 @@ def products(folder):
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.parent.name != FOLDER and path.suffix not in (".sqlite", ".json")
+        if path.is_file() and path.parent.name != FOLDER and path.suffix not in (".sqlite", ".json", ".html")
     }
 
 

@@ -33,10 +33,13 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Sort frames into a collection: folders by night, object and filter.",
     ),
     "clear": ("firstlight.cli.clear", "Remove what `process` or `organize` made in FOLDER, after a question."),
-    "report": ("firstlight.cli.report", "One web page on a run: pictures, plots, reasons, how it was made."),
-    "explain": ("firstlight.cli.explain", "How was this file made? Inputs, masters, steps, what was set aside."),
-    "reproduce": ("firstlight.cli.reproduce", "Make a file again from its record, and compare: the same bytes?"),
-    "cite": ("firstlight.cli.cite", "A paragraph on the methods behind a file, with what to cite."),
+    "report": ("firstlight.cli.report", "Write the report of a run: one web page with pictures, plots and reasons."),
+    "explain": ("firstlight.cli.explain", "How was this file made?"),
+    "reproduce": ("firstlight.cli.reproduce", "Make a file again, from its recorded inputs and settings, and compare."),
+    "cite": (
+        "firstlight.cli.cite",
+        "A paragraph on the methods behind a file, for a publication, citing what was used and nothing else.",
+    ),
     "apply": ("firstlight.cli.apply", "Apply one or more operations to an image and write the result."),
     "resample": ("firstlight.cli.resample", "Bring images with plates onto one grid on the sky."),
     "cutout": (

@@ -11,6 +11,7 @@ from pathlib import Path
 from firstlight.errors import InputError
 from firstlight.io.content import content_hash
 from firstlight.pipeline.collection import RECORD, TABLE, Entry, read_record
+from firstlight.pipeline.graph import FOLDER
 from firstlight.pipeline.plan import INDEX, OUTPUT
 from firstlight.pipeline.record import RUN_FILE
 from firstlight.pipeline.report import REPORT
@@ -36,9 +37,9 @@ class Clearing:
 def plan_clearing(folder: Path, *, everything: bool = False) -> Clearing:
     """Look for what firstlight made in a folder; nothing is removed.
 
-    Of a run's output: the masters and the index, which the next run makes anew; ``everything``: stacks, pictures,
-    tables and the record too. Of a collection: all its links and copies. A file that was changed since it was made
-    stays, and so does a copy whose original is gone.
+    Of a run's output: the masters, the index and what is noted of finished steps, which the next run makes anew;
+    ``everything``: stacks, pictures, tables and the record too. Of a collection: all its links and copies. A file that
+    was changed since it was made stays, and so does a copy whose original is gone.
 
     Raises
     ------
@@ -67,14 +68,14 @@ def _run(output: Path, everything: bool) -> Clearing:
         raise InputError(f"{record}: cannot be read ({error})") from None
     last = record.stat().st_mtime + TOLERANCE
     wanted = [output / name for name in products if everything or name.startswith("masters/")]
-    wanted += [output / INDEX]
+    wanted += [output / INDEX, *sorted((output / FOLDER).glob("*"))]
     if everything:
         wanted += [output / "frames.csv", output / REPORT, record]
     remove, stays = [], []
     for path in wanted:
         if not _is_below(path, output) or not path.is_file() or path.is_symlink():
             continue
-        if path.name not in (INDEX, REPORT) and path.stat().st_mtime > last:
+        if path.name not in (INDEX, REPORT) and path.parent.name != FOLDER and path.stat().st_mtime > last:
             stays.append((path, "was changed after the run"))
         else:
             remove.append(path)

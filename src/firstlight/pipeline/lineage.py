@@ -156,6 +156,10 @@ def _of_stack(path: Path, story: Mapping[str, Any], above: frozenset[Path]) -> L
         for name, reason in record.get("set_aside", {}).items():
             if name not in lights and name not in made_of:
                 left_out.setdefault(name, reason)
+    why, noise = _of_run(path, record)
+    for master in masters:
+        if master.name in why:
+            master.facts["why"] = why[master.name]
     names = (
         "target", "filter", "frames", "total_exposure_s", "method", "method_chosen_by", "reference", "fwhm_px",
         "single_fwhm_px", "noise_adu", "single_noise_adu", "stars", "drizzle", "noise_budget",
@@ -164,10 +168,19 @@ def _of_stack(path: Path, story: Mapping[str, Any], above: frozenset[Path]) -> L
         path, "stack", tuple(story.get("steps", ())),
         [_source(path, row, "light") for row in story["inputs"]],
         masters, left_out,
-        {name: story[name] for name in names if story.get(name) is not None},
+        {name: story[name] for name in names if story.get(name) is not None} | noise,
         tuple(story.get("notes", ())), dict(story.get("settings", {})),
         _versions(story, record), dict(story), run,
     )  # fmt: skip
+
+
+def _of_run(path: Path, record: Mapping[str, Any] | None) -> tuple[dict[str, list[str]], dict[str, Any]]:
+    """What the run knows of a stack besides: why each master was taken, where its noise model comes from."""
+    if record is None:
+        return {}, {}
+    mine = next((s for s in record.get("stacks", []) if s.get("name") == path.stem), {})
+    why = {Path(one["file"]).name: one["why"] for one in mine.get("calibration", []) if one.get("why")}
+    return why, {"noise_model": record["noise"]} if record.get("noise") else {}
 
 
 def _of_master(path: Path, story: Mapping[str, Any], above: frozenset[Path]) -> Lineage:

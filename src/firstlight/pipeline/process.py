@@ -18,6 +18,7 @@ from firstlight.pipeline.kept import KeptStack
 from firstlight.pipeline.plan import OUTPUT, Plan, plan
 from firstlight.pipeline.progress import Clock, Progress
 from firstlight.pipeline.record import Record, previous_record
+from firstlight.pipeline.report import REPORT, write_report
 from firstlight.pipeline.room import check_room
 from firstlight.pipeline.session import Session
 from firstlight.pipeline.settings import Settings
@@ -90,6 +91,8 @@ def process(
         earlier = previous_record(target)
         record = Record.of(todo)
         if earlier and not again and not start and earlier.is_complete_for(record, target):
+            if settings.output.report and not (target / REPORT).exists():
+                write_report(target)
             return Result(todo, target, unchanged=True, record=earlier.content)
     needed = todo.disk_bytes + todo.scratch_bytes
     check_room(target, needed, "the run needs", "choose another folder with --output")
@@ -109,6 +112,9 @@ def process(
         content = record.finished(run.plan, shelf, results, run.set_aside, clock, executor, graph)
         graph.settle()
         products.write_tables(run.plan, results, run.set_aside, content, run.prepared)
+    if settings.output.report:
+        # After all else: it tells of a run that is whole.
+        write_report(target)
     return Result(run.plan, target, tuple(results), tuple(shelf.made), dict(run.set_aside), record=content)
 
 

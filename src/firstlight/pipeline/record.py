@@ -141,7 +141,8 @@ class Record:
                 for m in shelf.made
             ],
             "stacks": [
-                {**result.summary(), "calibration": masters_of(result.prepared, shelf, reasons=True)} for result in results
+                {**result.summary(), "calibration": masters_of(result.prepared, shelf, reasons=True)}
+                for result in results
             ],
             "noise": list(plan.noise),
             "set_aside": set_aside,

@@ -108,10 +108,11 @@ def scatter(
     for series in sorted({p.series for p in points}):
         path = sorted((p.x, p.y) for p in points if p.series == series and p.good)
         if len(path) > 2:
-            run = " ".join(f"{x(a):.1f},{y(b):.1f}" for a, b in path)
+            run = " ".join(f"{x(a):.1f},{y(min(max(b, up.low), up.high)):.1f}" for a, b in path)
             parts.append(f'<polyline class="run s{series % 6}" points="{run}"/>')
     for p in sorted(points, key=lambda p: p.good):
-        parts.append(_dot(x(p.x), y(p.y), p))
+        # What is far out lies on the rim.
+        parts.append(_dot(x(p.x), y(min(max(p.y, up.low), up.high)), p))
     return "".join([*parts, "</svg>"])
 
 

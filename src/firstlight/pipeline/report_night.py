@@ -82,9 +82,9 @@ def _chart(
     good = [p.y for p in points if p.good] or [p.y for p in points]
     up = number_axis(_within(points), zero=zero)
     head = f"median {form.format(float(np.median(good)))}"
+    name = f"{title} <small>{unit}</small>" if unit else title
     return (
-        f'<div class="card"><h3><b>{title}{f" <small>{unit}</small>" if unit else ""}</b><span>{escape(head)}</span></h3>'
-        f"{scatter(points, across, up, title)}</div>"
+        f'<div class="card"><h3><b>{name}</b><span>{escape(head)}</span></h3>{scatter(points, across, up, title)}</div>'
     )
 
 

@@ -231,7 +231,7 @@ def masters_section(facts: RunFacts) -> str:
     """The masters, what they are made of and who got them."""
     used: dict[str, dict[str, Any]] = {}
     for stack in facts.stacks:
-        for one in stack.story.get("calibration", []):
+        for one in stack.record.get("calibration", []):
             name = one["file"].rpartition("/")[2]
             entry = used.setdefault(name, {**one, "lights": 0})
             entry["lights"] += one["lights"]
