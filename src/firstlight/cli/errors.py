@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from firstlight.cli.answer import current
 from firstlight.errors import FrameError, InputError
 
 INTERRUPTED = 130
@@ -30,7 +31,8 @@ def reported(run: Callable[[], Any]) -> int:
     except (InputError, FrameError) as error:
         return say_error(str(error))
     except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted", err=True)
+        click.echo("interrupted\nWhat is finished stands: `process` and `recipe run` go on from there.", err=True)
+        current().error = "interrupted"
         return INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has seen enough (`firstlight ops | head`).
@@ -60,6 +62,7 @@ _CURES = {
 def say_error(message: str) -> int:
     """One paragraph on stderr, folded where it is a terminal; returns the exit code."""
     text = f"error: {message}"
+    current().error = message
     if sys.stderr.isatty():
         text = textwrap.fill(text, width=100, break_long_words=False, break_on_hyphens=False)
     click.echo(text, err=True)
@@ -71,6 +74,7 @@ def _usage(error: click.ClickException) -> int:
     message = error.format_message()
     message = message[:1].lower() + message[1:]
     click.echo(f"error: {message}", err=True)
+    current().error = message
     if context is not None:
         click.echo(f"{context.get_usage()}\n'{context.command_path} --help' explains it.", err=True)
     return WRONG_INPUT
@@ -78,6 +82,7 @@ def _usage(error: click.ClickException) -> int:
 
 def _fault() -> int:
     traceback.print_exc()
+    current().error = traceback.format_exc(limit=-1).strip().splitlines()[-1]
     click.echo(
         "\nThis is a bug in firstlight, not a mistake of yours. Please report it with the lines above and the command "
         "that led here.",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from firstlight.cli.answer import tell
 from firstlight.cli.progress import TerminalProgress
 from firstlight.cli.settings import SettingsCommand, options_of, settings_from
 from firstlight.pipeline.live_settings import LiveSettings
@@ -46,7 +47,7 @@ def command(folder: Path, output: Path | None, masters: Path | None, once: bool,
             folder, settings_from(options, LiveSettings), output=output, masters=masters, once=once, stop=stop,
             progress=TerminalProgress(quiet),
         )  # fmt: skip
-    click.echo(summary(result))
+    tell(result, summary(result))
 
 
 def summary(result: LiveResult) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
 from firstlight import __version__
+from firstlight.cli.answer import answered, equipped
 from firstlight.cli.errors import reported
 from firstlight.errors import nearest
 from firstlight.kernels.lean import be_program
@@ -21,6 +23,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "recipe": ("firstlight.cli.recipe", "Recipes: all that is done with a night, in one file."),
     "runs": ("firstlight.cli.runs", "List runs: what is finished, when, and what has changed since."),
     "clean": ("firstlight.cli.clean", "Remove what runs keep only to save time, after a question."),
+    "config": ("firstlight.cli.config", "Show every setting that a file gives, and which file wins."),
+    "completion": ("firstlight.cli.completion", "Print the script that completes commands and options in your shell."),
     "stack": ("firstlight.cli.stack", "Combine files that are calibrated (and registered) already: images or stacks."),
     "live": ("firstlight.cli.live", "Watch a folder and add each new frame to a running stack."),
     "plan": ("firstlight.cli.plan", "Say what `process` would do with SESSION, and write nothing."),
@@ -65,11 +69,11 @@ class Commands(click.Group):
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name in COMMANDS:
-            return importlib.import_module(COMMANDS[name][0]).command
+            return equipped(importlib.import_module(COMMANDS[name][0]).command)
         if ":" in name:
             from firstlight.cli.operation import command_of
 
-            return command_of(name)
+            return equipped(command_of(name))
         return None
 
     def resolve_command(
@@ -104,9 +108,14 @@ def cli() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run the command line; returns the exit code.
 
-    0: done. 1: the command says so, or a fault of the program. 2: something the user can put right. 130: interrupted.
+    0: done. 1: the command says so (nothing came of it, files differ), or a fault of the program. 2: something the user
+    can put right. 130: interrupted.
     """
-    return reported(lambda: cli.main(args=list(arguments), prog_name="firstlight", standalone_mode=False))
+
+    def invoke() -> Any:
+        return cli.main(args=list(arguments), prog_name="firstlight", standalone_mode=False)
+
+    return answered(invoke, arguments, reported)
 
 
 def main() -> None:

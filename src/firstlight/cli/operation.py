@@ -96,7 +96,8 @@ class OperationCommand(click.Command):
             )
             for frame in self._operation.frames
         ]
-        others += [("--overwrite", "Replace OUT if it exists."), ("-h, --help", "Show this.")]
+        others += [("--overwrite", "Replace OUT if it exists."), ("--json", "Answer with one JSON object.")]
+        others += [("--log FILE", "Write all that is said to this file too."), ("-h, --help", "Show this.")]
         formatter.write("\nOptions:\n" + plain_table(others, indent="  ", width=width) + "\n")
         formatter.write(f"\nAs a step: firstlight apply IN OUT {_example(self._operation, self._rows)}\n")
 

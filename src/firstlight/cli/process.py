@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from firstlight.cli.answer import tell
 from firstlight.cli.progress import TerminalProgress
 from firstlight.cli.recipe import CHANGES
 from firstlight.cli.settings import SettingsCommand, settings_from, settings_options
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
 def command(
     session: Path, output: Path | None, recipe_name: str, changes: tuple[str, ...], again: bool, start: str,
     dry_run: bool, no_stack: bool, quiet: bool, **options: Any,
-) -> Any:  # fmt: skip
+) -> None:  # fmt: skip
     """From a folder of raw frames to masters, stacks, pictures and tables.
 
     Frames are recognised by header, folder and file name; calibrated with the masters that fit; registered; the poor
@@ -68,24 +69,28 @@ def command(
         from firstlight.cli.recipe import do_recipe
         from firstlight.pipeline.recipe import Recipe, changed, load_recipe
 
-        recipe = load_recipe(recipe_name) if recipe_name else Recipe("", "", settings_from({}), (), "the command line")
+        recipe = (
+            load_recipe(recipe_name, (), settings_from({}))
+            if recipe_name
+            else Recipe("", "", settings_from({}), (), "the command line")
+        )
         recipe = replace(recipe, settings=settings_from(options, type(recipe.settings), base=recipe.settings))
-        return do_recipe(session, changed(recipe, changes), output, again, start, dry_run, quiet)
+        do_recipe(session, changed(recipe, changes), output, again, start, dry_run, quiet)
+        return
     from firstlight.pipeline.outlook import outlook
     from firstlight.pipeline.process import process
 
     settings, progress = settings_from(options), TerminalProgress(quiet)
     if dry_run:
         ahead = outlook(session, settings, output=output, again=again, start=start, progress=progress)
-        click.echo("\n".join(ahead.lines()))
-        return ahead
+        tell(ahead, "\n".join(ahead.lines()))
+        return
     if not quiet and session.exists() and first_run():
         click.echo("First run: compiling the kernels takes about half a minute, once.", err=True)
     result = process(session, settings, output=output, progress=progress, again=again, start=start)
-    click.echo(summary(result))
+    tell(result, summary(result))
     if came_to_nothing(result):
         click.get_current_context().exit(1)
-    return result
 
 
 def first_run() -> bool:

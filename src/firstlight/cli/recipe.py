@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from firstlight.cli.answer import tell
 from firstlight.cli.progress import TerminalProgress
+from firstlight.cli.settings import settings_from
 from firstlight.cli.tables import show_table
 from firstlight.errors import InputError
 
@@ -132,18 +134,18 @@ def explain(name: str, changes: tuple[str, ...]) -> dict[str, Any]:
 def run(
     name: str, session: Path, output: Path | None, again: bool, start: str, dry_run: bool, once: bool, quiet: bool,
     changes: tuple[str, ...],
-) -> Any:  # fmt: skip
+) -> None:  # fmt: skip
     """Process SESSION as a recipe says; the same as `firstlight process SESSION --recipe RECIPE`."""
     from firstlight.pipeline.recipe import load_recipe
 
-    recipe = load_recipe(name, changes)
-    return do_recipe(session, recipe, output, again, start, dry_run, quiet, once)
+    recipe = load_recipe(name, changes, settings_from({}))
+    do_recipe(session, recipe, output, again, start, dry_run, quiet, once)
 
 
 def do_recipe(
     session: Path, recipe: Recipe, output: Path | None, again: bool, start: str, dry_run: bool, quiet: bool,
     once: bool = False,
-) -> Any:  # fmt: skip
+) -> None:  # fmt: skip
     """Run a recipe and say what it made."""
     from firstlight.cli.process import came_to_nothing, first_run
     from firstlight.pipeline.executors import stop_when_asked
@@ -152,8 +154,8 @@ def do_recipe(
     progress = TerminalProgress(quiet)
     if dry_run:
         ahead = look_ahead(session, recipe, output=output, again=again, start=start, progress=progress)
-        click.echo("\n".join(ahead.lines()))
-        return ahead
+        tell(ahead, "\n".join(ahead.lines()))
+        return
     if not quiet and session.exists() and first_run():
         click.echo("First run: compiling the kernels takes about half a minute, once.", err=True)
     if recipe.is_live:
@@ -163,10 +165,9 @@ def do_recipe(
             )  # fmt: skip
     else:
         result = run_recipe(session, recipe, output=output, progress=progress, again=again, start=start)
-    click.echo(summary(result))
+    tell(result, summary(result))
     if not recipe.is_live and came_to_nothing(result.session):  # type: ignore[arg-type]
         click.get_current_context().exit(1)
-    return result
 
 
 def summary(result: RecipeResult) -> str:

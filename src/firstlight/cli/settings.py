@@ -105,9 +105,21 @@ def _key(section: str, field: str) -> str:
     return f"set__{section}__{field}"
 
 
+def configured(model: type[S]) -> S:
+    """Settings as the configuration files have them, of the user and of the session that the command is given."""
+    from firstlight.pipeline.configuration import MODELS, configuration
+
+    if not issubclass(model, MODELS):
+        return model()
+    context = click.get_current_context(silent=True)
+    given = context.params if context else {}
+    session = given.get("session") or given.get("folder")
+    return configuration(session).settings(model)
+
+
 def settings_from(options: dict[str, Any], model: type[S] | None = None, base: S | None = None) -> S:
     """Settings (of a run, where no model is named) from the options that were given; all others are those of ``base``,
-    or keep their defaults.
+    or are as the configuration files have them (`firstlight config`).
 
     Raises
     ------
@@ -118,6 +130,7 @@ def settings_from(options: dict[str, Any], model: type[S] | None = None, base: S
         from firstlight.pipeline.settings import Settings
 
         model = Settings  # type: ignore[assignment]
+    base = base or configured(model)
     values: dict[str, Any] = {}
     for key, value in options.items():
         if value is None or not key.startswith("set__"):

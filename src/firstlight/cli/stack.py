@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from firstlight.cli.answer import tell
 from firstlight.cli.progress import TerminalProgress
 from firstlight.cli.settings import SettingsCommand, options_of, settings_from
 from firstlight.pipeline.stack import StackSettings
@@ -35,7 +36,17 @@ def command(files: tuple[Path, ...], output: Path, quiet: bool, **options: Any) 
     from firstlight.pipeline.stack import stack_files
 
     result = stack_files(files, output, settings_from(options, StackSettings), progress=TerminalProgress(quiet))
-    click.echo(summary(result))
+    tell(_record(result), summary(result))
+
+
+def _record(result: FilesResult) -> dict[str, Any]:
+    """What was made, as JSON can hold it."""
+    meta = result.image.meta
+    return {
+        "file": str(result.path), "files": result.n_files, "frames": meta.n_combined, "exposure_s": meta.exposure,
+        "method": result.engine.combine.words, "set_aside": result.set_aside, "notes": list(result.notes),
+        "timings": result.timings,
+    }  # fmt: skip
 
 
 def summary(result: FilesResult) -> str:

@@ -9,10 +9,16 @@ from collections.abc import Sequence
 
 import click
 
+from firstlight.cli.answer import current
+
 
 def show_table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "") -> None:
     """Print a table. Off a terminal, columns are padded with blanks and lines are never cut, for grep and awk."""
-    if sys.stdout.isatty():
+    answer = current()
+    if answer.as_json:
+        names = [head or f"column{number}" for number, head in enumerate(heads, 1)]
+        answer.tables.append([dict(zip(names, row)) for row in rows])
+    elif sys.stdout.isatty():
         _draw(heads, rows, title)
     else:
         click.echo(plain_table(rows if not any(heads) else [heads, *rows]))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import threading
 import time
@@ -27,6 +28,7 @@ from firstlight.io.journal import append_line, read_lines
 from firstlight.io.lock import only_one
 from firstlight.io.results import Results
 
+LOG = logging.getLogger("firstlight")
 FOLDER = "steps"
 """Of a run folder: journal, results, lock."""
 JOURNAL = "journal.jsonl"
@@ -215,7 +217,10 @@ class Graph:
         entry = self._finished.get((step.kind, step.name))
         if entry is None or entry.step.key != step.key or self.is_wanted_anew(step):
             return None
-        return entry if all(self._stands(name, stamp) for name, stamp in entry.products.items()) else None
+        stands = all(self._stands(name, stamp) for name, stamp in entry.products.items())
+        if stands:
+            LOG.debug("%s: stands from an earlier run", step.title)
+        return entry if stands else None
 
     def held_result(self, step: Step) -> bytes | None:
         """What this step left in the store of results, if it is finished."""
@@ -227,6 +232,8 @@ class Graph:
             # Of an earlier run with these settings, and another one came between.
             self.finish(step)
             self._made.discard(name)
+        if content is not None:
+            LOG.debug("%s: stands from an earlier run", step.title)
         self.spent += time.perf_counter() - began
         return content
 
@@ -261,6 +268,7 @@ class Graph:
             self._finished[step.kind, step.name] = entry
             self._asked.add((step.kind, step.name))
             self._made.add((step.kind, step.name))
+        LOG.info("%s: done in %.1f s", step.title, entry.seconds)
         self.spent += time.perf_counter() - start
         return entry
 

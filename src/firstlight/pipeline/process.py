@@ -39,6 +39,10 @@ class Result:
     record: dict[str, Any] = field(default_factory=dict)
     """What ``run.json`` holds."""
 
+    def as_record(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+        return {"output": str(self.output), "unchanged": self.unchanged, **self.record}
+
 
 def process(
     session: str | Path,

@@ -98,8 +98,10 @@ def known_recipes() -> dict[str, Path | None]:
     return found
 
 
-def load_recipe(name: str, changes: Sequence[str] = ()) -> Recipe:
+def load_recipe(name: str, changes: Sequence[str] = (), under: Settings | None = None) -> Recipe:
     """A recipe by name or file, with ``changes`` (``section.option=value``) made.
+
+    ``under``: settings that stand where the recipe says nothing, in place of the defaults.
 
     Raises
     ------
@@ -110,7 +112,7 @@ def load_recipe(name: str, changes: Sequence[str] = ()) -> Recipe:
     """
     text, source = _text_of(name)
     stem = Path(name).stem if source.endswith(".toml") else name
-    return parse_recipe(text, stem, source, changes)
+    return parse_recipe(text, stem, source, changes, under=under)
 
 
 def _text_of(name: str) -> tuple[str, str]:
@@ -129,7 +131,10 @@ def _text_of(name: str) -> tuple[str, str]:
     return (presets()[name], name) if own is None else (own.read_text(encoding="utf-8"), str(own))
 
 
-def parse_recipe(text: str, name: str, source: str, changes: Sequence[str] = (), _seen: tuple[str, ...] = ()) -> Recipe:
+def parse_recipe(
+    text: str, name: str, source: str, changes: Sequence[str] = (), _seen: tuple[str, ...] = (),
+    under: Settings | None = None,
+) -> Recipe:  # fmt: skip
     """Read a recipe from its text; ``source`` is what errors call it."""
     lines = Lines(text, source)
     try:
@@ -145,11 +150,11 @@ def parse_recipe(text: str, name: str, source: str, changes: Sequence[str] = (),
         if parent in _seen:
             raise SpecError(f"{lines.at('like')}: the recipes {', '.join(_seen)} are like one another in a ring")
         parent_text, parent_source = _text_of(str(parent))
-        base = parse_recipe(parent_text, str(parent), parent_source, (), (*_seen, name))
+        base = parse_recipe(parent_text, str(parent), parent_source, (), (*_seen, name), under)
     model = type(base.settings) if base else LiveSettings if kind == "live" else Settings
-    settings = base.settings if base else model()
+    settings = base.settings if base else under if isinstance(under, model) else model()
     values = _sections_of(content, model, lines)
-    settings = _merged(model, settings, values, lines)
+    settings = merged_settings(model, settings, values, lines)
     steps = list(base.steps) if base else []
     if STEPS in content:
         steps = [_step(table, lines, number) for number, table in enumerate(_tables(content[STEPS], lines))]
@@ -169,7 +174,6 @@ def _tables(value: Any, lines: Lines) -> Iterator[dict[str, Any]]:
 def _sections_of(content: Mapping[str, Any], model: type[Params], lines: Lines) -> dict[str, Any]:
     """Values by the names of the settings."""
     sections = sections_of(model)
-    top = [name for name in model.model_fields if name not in sections]
     values: dict[str, Any] = {}
     for name, given in content.items():
         if name in HEAD or name == STEPS:
@@ -180,15 +184,31 @@ def _sections_of(content: Mapping[str, Any], model: type[Params], lines: Lines) 
             raise SpecError(f"{lines.at(name)}: no section {name!r}{nearest(name, known) or ';'} {_list(known)}")
         if not isinstance(given, dict):
             raise SpecError(f"{lines.at(name)}: {name} is a section; write [{name}], and its options below")
-        known_fields = top if section == "" else list(sections[section].model_fields)
-        target = values if section == "" else values.setdefault(section, {})
         for key, value in given.items():
-            word = FIELDS.get((section, key), key)
-            if word not in known_fields:
-                guess = nearest(key, known_fields) or ";"
-                raise SpecError(f"{lines.at(name, key)}: [{name}] has no option {key!r}{guess} {_list(known_fields)}")
-            target[word] = _word(section, word, value)
+            _, field, plain = options_in(name, key, value, [model], lines)
+            (values if section == "" else values.setdefault(section, {}))[field] = plain
     return values
+
+
+def options_in(name: str, key: str, value: Any, models: Sequence[type[Params]], lines: Lines) -> tuple[str, str, Any]:
+    """Section, field and value of an option, by the names of the settings; one of the models must have it.
+
+    Raises
+    ------
+    SpecError
+        None has; the nearest is named.
+    """
+    section = SECTIONS.get(name, name)
+    known: dict[str, None] = {}
+    for model in models:
+        sections = sections_of(model)
+        fields = [each for each in model.model_fields if each not in sections]
+        known |= dict.fromkeys(fields if section == "" else sections[section].model_fields)
+    field = FIELDS.get((section, key), key)
+    if field not in known:
+        guess = nearest(key, known) or ";"
+        raise SpecError(f"{lines.at(name, key)}: [{name}] has no option {key!r}{guess} {_list(list(known))}")
+    return section, field, _word(section, field, value)
 
 
 def _list(names: Sequence[str]) -> str:
@@ -208,7 +228,8 @@ def sections_of(model: type[Params]) -> dict[str, type[Params]]:
     }
 
 
-def _merged(model: type[Params], settings: Params, values: Mapping[str, Any], lines: Lines) -> Any:
+def merged_settings(model: type[Params], settings: Params, values: Mapping[str, Any], lines: Lines) -> Any:
+    """Settings with these values; SpecError names the line of one that is out of bounds."""
     old = settings.model_dump()
     merged = old | {k: {**old[k], **v} if isinstance(v, dict) else v for k, v in values.items()}
     try:
@@ -294,7 +315,7 @@ def changed(recipe: Recipe, changes: Sequence[str]) -> Recipe:
         if dot and SECTIONS.get(section, section) not in ("", *sections_of(model)):
             raise SpecError(f"{what}: no section {section!r}{nearest(section, known) or ';'} {_list(known)}")
         values = _sections_of(content, model, lines)
-        recipe = replace(recipe, settings=_merged(model, recipe.settings, values, lines))
+        recipe = replace(recipe, settings=merged_settings(model, recipe.settings, values, lines))
     return recipe
 
 

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from firstlight.errors import ContractError, FrameError, InputError, SpecError, nearest
 from firstlight.io.atomic import atomic_path
@@ -50,6 +51,16 @@ class RecipeResult:
     @property
     def output(self) -> Path:
         return self.session.output
+
+    def as_record(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+        if isinstance(self.session, LiveResult):
+            session: dict[str, Any] = {"output": str(self.output), "counts": dict(self.session.counts),
+                                       "stacks": self.session.stacks, "set_aside": self.session.set_aside}  # fmt: skip
+        else:
+            session = self.session.as_record()
+        steps = [{**step.__dict__, "files": [str(path) for path in step.files]} for step in self.steps]
+        return {"recipe": self.recipe.name, "session": session, "steps": steps}
 
 
 def run_recipe(
