@@ -1,0 +1,1 @@
+"""Catalogues and photometry: fluxes, magnitudes, light curves."""
