@@ -56,7 +56,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "combine": ("firstlight.cli.combine", "Combine images of different filters into one."),
     "ops": ("firstlight.cli.ops", "List the operations."),
-    "timeseries": ("firstlight.cli.timeseries", "From a folder of frames to a light curve, of one star or of all."),
+    "aavso": ("firstlight.cli.aavso", "Check reports of AAVSO's Extended Format 1.2 against the rules of the format."),
+    "timeseries": ("firstlight.cli.timeseries", "From a folder of frames to a light curve."),
     "simulate": ("firstlight.cli.simulate", "Write a simulated night of raw frames, and the truth beside it."),
 }
 """Command to its module, which holds it as ``command``, and the line that ``firstlight --help`` shows."""

@@ -16,6 +16,8 @@ from firstlight.errors import InputError
 from firstlight.io.atomic import atomic_path
 
 SUFFIXES = (".csv", ".ecsv", ".fits")
+_UNITS = {"px": "pix"}
+"""Units as FITS spells them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +90,7 @@ def _write_ecsv(path: Path, columns: Sequence[Column], meta: Mapping[str, Any]) 
     for column in columns:
         entry = {"name": column.name, "datatype": _datatype(column.values)}
         if column.unit:
-            entry["unit"] = column.unit
+            entry["unit"] = _UNITS.get(column.unit, column.unit)
         if column.about:
             entry["description"] = column.about
         lines.append(f"# - {json.dumps(entry, ensure_ascii=False)}")
@@ -136,7 +138,7 @@ def _write_fits(path: Path, columns: Sequence[Column], meta: Mapping[str, Any]) 
             values, form = np.array([t.encode("ascii", "replace") for t in texts], f"S{wide}"), f"{wide}A"
         else:
             form = {"b": "L", "i": "K", "u": "K", "f": "D"}[values.dtype.kind]
-        made.append(fits.Column(column.name, form, unit=column.unit or None, array=values))
+        made.append(fits.Column(column.name, form, unit=_UNITS.get(column.unit, column.unit) or None, array=values))
     table = fits.BinTableHDU.from_columns(made, name="TABLE")
     for number, column in enumerate(columns, 1):
         if column.about:

@@ -34,7 +34,7 @@ def write_series(series: Series, folder: Path, settings: SeriesSettings) -> None
     stem = folder / name
     variables = None
     if series.star is None:
-        variables = find_variables(series.reduced.magnitudes)
+        variables = find_variables(series.reduced.magnitudes, series.reduced.errors)
         series.files.append(_write_stars(stem, series, variables))
         series.files.append(save(draw_scatter(series, variables), Path(f"{stem}_scatter.png")))
         for star in _variable_stars(variables):

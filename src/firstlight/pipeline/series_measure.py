@@ -193,6 +193,11 @@ def _measured(
     measured = measure_apertures(
         look.plane.data, on_plane[:, 0], on_plane[:, 1], radii, ring, flags=look.plane.flags, crowd=crowd
     )
+    if settings.of_all:
+        # Near the border the ring sees less than half of the sky around, and the profile is at its worst.
+        height, width = look.plane.data.shape
+        rim = np.min([on_plane[:, 0], on_plane[:, 1], width - 1 - on_plane[:, 0], height - 1 - on_plane[:, 1]], axis=0)
+        measured.flux[rim < ring[0]] = np.nan
     full = (measured.flags[:, 0] & np.uint16(Flag.SATURATED)) != 0
     gain = look.plane.gain(light.frame.meta.gain)
     return {

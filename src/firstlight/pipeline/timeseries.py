@@ -31,6 +31,7 @@ from firstlight.pipeline.series_files import write_series
 from firstlight.pipeline.series_measure import Fluxes, look_at, measure_series
 from firstlight.pipeline.series_settings import SeriesSettings
 from firstlight.pipeline.warm import with_warm_pixels
+from firstlight.pipeline.white import with_measured_white
 
 FOLDER = "timeseries"
 SNAP = 3.0
@@ -130,6 +131,7 @@ def timeseries(
             for series in made:
                 aside.update(series.set_aside)
                 names = {a.light.path for g in todo.groups if g.name == series.name for a in g.assignments}
+                names |= {path for path, _ in todo.broken}
                 series.set_aside = {path: why for path, why in aside.items() if Path(path) in names}
                 write_series(series, todo.output / FOLDER, settings)
     return SeriesResult(todo, todo.output, tuple(made), aside, failed, clock.timings)
@@ -138,7 +140,8 @@ def timeseries(
 def _series(group: Group, lights: list[Light], settings: SeriesSettings, run: Run, executor: Executor) -> Series:
     if len(lights) < FEWEST:
         raise FrameError(f"{len(lights)} lights can be used; {FEWEST} are needed")
-    session = settings.session()
+    session, notes = settings.session(), []
+    lights = with_measured_white(lights, notes)
     prepared = prepare_group(group, lights, None, session, run.clock, executor, run.workers)
     aside = dict(prepared.set_aside)
     dated = [p for p in prepared.placed if p.light.frame.meta.mid_time is not None]
@@ -147,7 +150,7 @@ def _series(group: Group, lights: list[Light], settings: SeriesSettings, run: Ru
     placed = sorted(dated, key=lambda p: p.light.frame.meta.mid_time.timestamp())  # type: ignore[union-attr]
     if len(placed) < FEWEST:
         raise FrameError(f"{len(placed)} of {len(lights)} lights could be registered; {FEWEST} are needed")
-    notes = list(prepared.notes)
+    notes += prepared.notes
     calibrations = with_warm_pixels(placed, notes)
     reference = next(p for p in placed if p.light is prepared.reference)
     look = look_at(reference, calibrations[id(reference.light)], settings)

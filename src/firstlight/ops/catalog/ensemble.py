@@ -8,7 +8,9 @@ import numpy as np
 
 from firstlight.errors import FrameError
 
-ROUNDS = 15
+ROUNDS = 24
+SETTLED = 6
+"""Rounds until single points are judged: before, a variable star has not yet lost its say."""
 TURNS = 60
 """Turns of frames and stars in each round, at most; without gaps in the data two are enough."""
 OUTLIER = 5.0
@@ -120,7 +122,7 @@ def solve_ensemble(
     m = np.where(known, magnitudes, 0.0)
     variance = np.where(known, np.square(np.where(known, errors, 1.0)), np.inf)
     excess, mean, kept = np.zeros(n_stars), _first_means(m, known), known
-    for _ in range(ROUNDS):
+    for turn in range(ROUNDS):
         weights = np.where(kept, 1.0 / (variance + excess**2), 0.0)
         coefficients, covariance, mean = _alternate(m, weights, basis, mean)
         residual = m - mean - coefficients @ basis.T
@@ -131,8 +133,13 @@ def solve_ensemble(
             apart_variance = np.where(alone, variance + (variance + excess**2) * leverage / (1.0 - leverage), np.nan)
             ratio = np.abs(apart - _median(apart)) / np.sqrt(apart_variance + excess**2)
         fresh = np.sqrt(np.maximum(np.nan_to_num(robust_sigma(apart) ** 2 - _median(apart_variance)), 0.0))
-        now = known & ~(ratio > OUTLIER)
-        done = np.allclose(fresh, excess, atol=1e-6) and np.array_equal(now, kept)
+        now = kept.copy()
+        if turn >= SETTLED:
+            # The worst of each frame alone: it makes the others of its frame look wild too.
+            worst = np.argmax(np.where(kept & np.isfinite(ratio), ratio, -1.0), axis=1)
+            frames = np.arange(len(m))
+            now[frames, worst] &= ~(ratio[frames, worst] > OUTLIER)
+        done = turn > SETTLED and np.allclose(fresh, excess, atol=1e-5) and np.array_equal(now, kept)
         # Half-way each time: two stars that trade places would never rest.
         excess, kept = 0.5 * (excess + fresh), now
         if done:

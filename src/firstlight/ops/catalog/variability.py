@@ -34,15 +34,17 @@ class Variability:
     is_variable: np.ndarray
 
 
-def find_variables(magnitudes: np.ndarray) -> Variability:
-    """Compare each star's scatter with the median of the 25 stars next to it in brightness.
+def find_variables(magnitudes: np.ndarray, errors: np.ndarray | None = None) -> Variability:
+    """Compare each star's scatter with that of the 25 stars next to it in brightness.
 
     Single points that neither neighbour shares (hits of cosmic rays, passing hot pixels) do not count: an eclipse lasts
-    longer than one frame. What is usual is measured, so that flat fields, clouds and crowding are in it.
+    longer than one frame. What is usual is measured, so that flat fields, clouds and crowding are in it: the median, or
+    (with ``errors``) the median ratio to what a star's errors let expect.
 
     Parameters
     ----------
     magnitudes : (frames, stars) against the ensemble, in order of time; NaN where not measured.
+    errors : likewise.
 
     >>> rng = np.random.default_rng(4)
     >>> m = rng.normal(0, 0.01, (80, 30)) + np.linspace(10, 12, 30)
@@ -60,11 +62,16 @@ def find_variables(magnitudes: np.ndarray) -> Variability:
     rest[_lone(rest)] = np.nan
     stars = np.flatnonzero(enough)
     scatter[stars] = [np.std(column[np.isfinite(column)], ddof=1) for column in rest[:, stars].T]
+    expected = np.ones(len(middle))
+    if errors is not None:
+        known = np.where(np.isfinite(magnitudes), errors, np.nan)[:, stars]
+        expected[stars] = np.sqrt(np.nanmedian(known**2, axis=0))
     stars = stars[np.argsort(middle[stars], kind="stable")]
     for place, star in enumerate(stars):
         first = min(max(place - NEIGHBOURS // 2, 0), max(len(stars) - NEIGHBOURS, 0))
         others = np.delete(stars[first : first + NEIGHBOURS], place - first)
-        usual[star] = np.median(scatter[others]) if len(others) else np.nan
+        if len(others):
+            usual[star] = expected[star] * np.median(scatter[others] / expected[others])
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = scatter / usual
         significance = np.log(ratio) * np.sqrt(2.0 * np.maximum(count - 1, 1))
