@@ -146,7 +146,7 @@ def test_settings_are_checked():
 
 @pytest.mark.slow
 def test_hat_p_32(real_data, tmp_path):
-    """Real frames that drift 276 px, without darks and flats: scatter outside of transit is at most 1.3 of the errors."""
+    """Frames that drift 276 px, without darks and flats: scatter outside of transit is at most 1.3 of the errors."""
     settings = SeriesSettings(
         target="02:04:10.28 +46:41:16.2", plate=str(real_data("_truth/wcs/hatp32.wcs")), library="none",
         catalog=str(real_data("catalogs/tycho2_patch_hatp32.fits")), event=HATP32_EVENT, diameter=152,

@@ -1,11 +1,11 @@
 """The full scale that frames show."""
 
 import numpy as np
-from memory_frame import memory_frame
 
 from firstlight.model.stars import Quality, Stars
 from firstlight.pipeline.measure import Light
 from firstlight.pipeline.white import with_measured_white
+from memory_frame import memory_frame
 
 QUALITY = Quality(0, 3.0, 2.0, 0.1, 10.0, 300.0, 5.0)
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from firstlight.errors import FrameError, InputError
-from firstlight.io.scratch import Scratch
 from firstlight.library.plans import slug
 from firstlight.model.plate import Plate
 from firstlight.model.registration import Transform
@@ -18,18 +17,20 @@ from firstlight.model.stars import Stars
 from firstlight.ops.align.plates import SkyMap
 from firstlight.ops.catalog.bands import aavso_filter, colour_of
 from firstlight.pipeline.aim import Place, header_place, on_frame, parse_place, parse_places, read_plate
-from firstlight.pipeline.executors import memory_budget, thread_count, thread_pool
+from firstlight.pipeline.crew import crew_of
+from firstlight.pipeline.executors import memory_budget
 from firstlight.pipeline.field_stars import Known, known_stars
+from firstlight.pipeline.graph import Graph
 from firstlight.pipeline.group import prepare_group
 from firstlight.pipeline.measure import Light
 from firstlight.pipeline.plan import Group, Plan, plan
-from firstlight.pipeline.process import _Run as Run
 from firstlight.pipeline.progress import Clock, Progress
 from firstlight.pipeline.register import Placed, is_named
 from firstlight.pipeline.series_curve import Reduced, curve_of, reduce
 from firstlight.pipeline.series_files import write_series
 from firstlight.pipeline.series_measure import Fluxes, look_at, measure_series
 from firstlight.pipeline.series_settings import SeriesSettings
+from firstlight.pipeline.session import Session
 from firstlight.pipeline.warm import with_warm_pixels
 from firstlight.pipeline.white import with_measured_white
 
@@ -113,10 +114,15 @@ def timeseries(
         if not todo.groups:
             raise InputError(f"{session}: no lights in it; a light curve is made of lights")
     todo.output.mkdir(parents=True, exist_ok=True)
-    workers = thread_count(settings.threads)
-    with thread_pool(settings.threads) as executor, Scratch(todo.output) as scratch:
-        run = Run(todo, clock, executor, workers, memory_budget(settings.memory), scratch)
-        lights = run.measure(run.masters(None))
+    budget = memory_budget(settings.memory)
+    with (
+        Graph(todo.output, waiting=clock.progress.say) as graph,
+        crew_of(todo.settings, todo.output) as (executor, workers, scratch),
+    ):
+        run = Session(todo, graph, clock, executor, workers, budget, scratch)
+        run.masters()
+        run.find_dark_scales()
+        todo, lights = run.plan, run.measure()
         made, failed = [], {}
         for group in todo.groups:
             members = [lights[a.light.path] for a in group.assignments if a.light.path in lights]
@@ -137,7 +143,7 @@ def timeseries(
     return SeriesResult(todo, todo.output, tuple(made), aside, failed, clock.timings)
 
 
-def _series(group: Group, lights: list[Light], settings: SeriesSettings, run: Run, executor: Executor) -> Series:
+def _series(group: Group, lights: list[Light], settings: SeriesSettings, run: Session, executor: Executor) -> Series:
     if len(lights) < FEWEST:
         raise FrameError(f"{len(lights)} lights can be used; {FEWEST} are needed")
     session, notes = settings.session(), []
