@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from firstlight.cli.answer import current, tell
 from firstlight.cli.settings import SettingsCommand, options_of, settings_from
 from firstlight.errors import FrameError, InputError
 from firstlight.pipeline.astromatic import STEPS, Chain
@@ -59,14 +60,17 @@ def command(step: str, files: tuple[Path, ...], output: Path, configs: tuple[str
     if step in ("swarp", "stiff"):
         _free(output, overwrite)
         if step == "stiff":
-            click.echo(run_stiff(files, output, config=chosen.get("stiff")))
+            made = run_stiff(files, output, config=chosen.get("stiff"))
+            tell({"image": made}, str(made))
             return
         image, weight = run_swarp(files, output, combine=combine, kernel=kernel, config=chosen.get("swarp"))
-        click.echo(f"{image}: {len(files)} images combined ({combine}); weights in {weight}")
+        said = f"{image}: {len(files)} images combined ({combine}); weights in {weight}"
+        tell({"image": image, "weight": weight}, said)
         return
     chain = settings_from(options, Chain)
     steps = STEPS if step == "all" else (step,)
     failed = 0
+    done_all = current().result = []
     for path in files:
         target = output / f"{stem_of(path)}.fits"
         if "scamp" in steps:
@@ -77,6 +81,7 @@ def command(step: str, files: tuple[Path, ...], output: Path, configs: tuple[str
             failed += 1
             click.echo(f"{path}: {error}", err=True)
             continue
+        done_all.append(done)
         words = [f"{done.stars} stars"] if done.stars else []
         if done.solution:
             s = done.solution

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from firstlight.cli.answer import tell
 from firstlight.errors import InputError
 
 
@@ -40,4 +41,4 @@ def command(source: Path, target: Path, ra: float, dec: float, size: str, overwr
         raise InputError(f"{target}: exists already; give another name, or --overwrite to replace it")
     part = cut_outs(read(source), ra, dec, (60 * sides[0], 60 * sides[-1]))
     write(target, part)
-    click.echo(f"{target}: {part.shape[2]} x {part.shape[1]} px")
+    tell({"file": target, "shape": part.shape}, f"{target}: {part.shape[2]} x {part.shape[1]} px")

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from firstlight.cli.answer import current, tell
 from firstlight.cli.settings import SettingsCommand, options_of, settings_from
 from firstlight.errors import InputError
 from firstlight.pipeline.resample_files import Resample, Resampled
@@ -48,9 +49,10 @@ def command(
         if settings.kernel == "bicubic":
             raise InputError("--kernel bicubic: SWarp has lanczos2, lanczos3, lanczos4, bilinear and nearest")
         image, weight = run_swarp(files, output, kernel=settings.kernel)
-        click.echo(f"{image}: {len(files)} images combined by SWarp; weights in {weight}")
+        tell({"image": image, "weight": weight}, f"{image}: {len(files)} images combined by SWarp; weights in {weight}")
         return
     done = resample_files(files, output, settings, like=like, threads=threads, told=_say)
+    current().result = done
     lost = [one for one in done if one.target is None]
     if lost:
         click.echo(f"{len(lost)} of {len(done)} images are not resampled.", err=True)
