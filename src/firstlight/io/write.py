@@ -81,6 +81,11 @@ def write(
     return path
 
 
+def product_units(image: Image, provenance: Mapping[str, Any] | None = None) -> list[Unit]:
+    """The parts of an image as a FITS product: SCI, VAR if it has one, DQ, PROVENANCE if given."""
+    return _units(image, None, None, None, provenance)
+
+
 def _units(
     image: Image,
     coverage: np.ndarray | None,

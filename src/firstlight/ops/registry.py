@@ -73,6 +73,11 @@ class Operation:
     """Names of the further images the function takes after its parameters."""
     optional: tuple[str, ...] = ()
     """The last of them, that may be left out: the function has a default of None for each."""
+    margin: Callable[[Any], int] | None = None
+    """Of reach ``window``: how many pixels far it looks with these parameters; None: not known, it needs the frame."""
+    settle: Callable[[Image, Any], Callable[[Image], Image]] | None = None
+    """Of reach ``frame``, where the frame is only measured: what then is done to each pixel by itself. It must give the
+    same for the pixels of `firstlight.ops.stretch.levels.sample_step` alone."""
 
     @property
     def family(self) -> str:
@@ -98,6 +103,8 @@ def operation(
     version: int = 1,
     demands: State | None = None,
     gives: State | None = None,
+    margin: Callable[[Any], int] | None = None,
+    settle: Callable[[Image, Any], Callable[[Image], Image]] | None = None,
 ) -> Callable[[Callable[..., Image]], Callable[..., Image]]:
     """Register ``function(image, params, *frames) -> Image``; the function itself is returned unchanged."""
 
@@ -113,6 +120,7 @@ def operation(
             id, version, reach, parameters.annotation, function, demands, gives,
             frames=tuple(frame.name for frame in frames),
             optional=tuple(frame.name for frame in frames if frame.default is not inspect.Parameter.empty),
+            margin=margin, settle=settle,
         )  # fmt: skip
         return function
 

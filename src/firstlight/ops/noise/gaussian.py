@@ -21,7 +21,7 @@ class Gaussian(Params):
     """Standard deviation of the weights."""
 
 
-@operation("nr:gaussian", reach=Reach.WINDOW)
+@operation("nr:gaussian", reach=Reach.WINDOW, margin=lambda p: max(int(CUT * p.sigma + 0.5), 1))
 def gaussian(image: Image, p: Gaussian) -> Image:
     """Smooth by a Gaussian of good pixels; pixels without a number take no part and keep what they hold.
 

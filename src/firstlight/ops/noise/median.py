@@ -19,7 +19,7 @@ class Median(Params):
     """The box reaches this far from its centre: 1 is 3 x 3."""
 
 
-@operation("nr:median", reach=Reach.WINDOW)
+@operation("nr:median", reach=Reach.WINDOW, margin=lambda p: p.distance)
 def median(image: Image, p: Median) -> Image:
     """Replace each pixel by the median of the good pixels in a box about it: specks go, edges stay.
 

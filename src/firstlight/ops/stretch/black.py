@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 import numpy as np
@@ -24,7 +26,18 @@ class Black(Params):
     """Cut off what lies below it; otherwise noise stays on both sides of 0."""
 
 
-@operation("stretch:black", reach=Reach.FRAME)
+def settled(image: Image, p: Black) -> Callable[[Image], Image]:
+    """The subtraction with its level measured."""
+    if p.fraction:
+        levels = np.full(image.shape[0], p.fraction * white_level(image))
+    else:
+        levels = np.array([np.percentile(trusted(image, c), p.percentile) for c in range(image.shape[0])])
+        if p.linked:
+            levels[:] = levels.min()
+    return partial(_lowered, levels=levels, p=p)
+
+
+@operation("stretch:black", reach=Reach.FRAME, settle=settled)
 def black(image: Image, p: Black) -> Image:
     """Subtract a black level, found as a percentile of the image or given as a fraction of white.
 
@@ -36,13 +49,10 @@ def black(image: Image, p: Black) -> Image:
     >>> black(Image([[10.0, 20.0, 110.0]]), Black(percentile=0)).data.ravel().tolist()
     [0.0, 10.0, 100.0]
     """
-    white = white_level(image)
-    if p.fraction:
-        levels = np.full(image.shape[0], p.fraction * white)
-    else:
-        levels = np.array([np.percentile(trusted(image, c), p.percentile) for c in range(image.shape[0])])
-        if p.linked:
-            levels[:] = levels.min()
+    return settled(image, p)(image)
+
+
+def _lowered(image: Image, levels: np.ndarray, p: Black) -> Image:
     data = image.data - levels.astype(np.float32)[:, None, None]
     variance = image.variance
     if p.clip:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 import numpy as np
@@ -10,7 +12,7 @@ from pydantic import Field
 from firstlight.errors import SpecError
 from firstlight.model.image import Image, State
 from firstlight.ops.registry import Params, Reach, operation
-from firstlight.ops.stretch.levels import joined_flags, normalised, trusted
+from firstlight.ops.stretch.levels import joined_flags, normalised, trusted, white_level
 from firstlight.units import Percent
 
 LINEAR_PART = 0.1
@@ -28,7 +30,19 @@ class Lupton(Params):
     """This percentile of all channels counts as 1."""
 
 
-@operation("stretch:lupton", reach=Reach.FRAME, gives=State.STRETCHED)
+def settled(image: Image, p: Lupton) -> Callable[[Image], Image]:
+    """The stretch with its levels measured."""
+    if not p.low < p.high:
+        raise SpecError(f"stretch:lupton: low={p.low:g}, high={p.high:g}; low must be below high")
+    black, white = np.zeros(image.shape[0]), 1.0
+    if (p.low, p.high) != (0, 100):
+        samples = [trusted(image, c) / white_level(image) for c in range(image.shape[0])]
+        black = np.array([np.percentile(s, p.low) for s in samples])
+        white = max(max(np.percentile(s, p.high) - b for s, b in zip(samples, black)), 1e-9)
+    return partial(_composite, black=black, white=white, p=p)
+
+
+@operation("stretch:lupton", reach=Reach.FRAME, gives=State.STRETCHED, settle=settled)
 def lupton_stretch(image: Image, p: Lupton) -> Image:
     """Brighten by an asinh curve of the mean of the colours, their ratios kept even where one of them is full.
 
@@ -51,15 +65,12 @@ def lupton_stretch(image: Image, p: Lupton) -> Image:
     >>> round(float(lupton_stretch(grey, Lupton(low=0, high=100)).data[0, 0, 1]), 3)
     0.379
     """
-    if not p.low < p.high:
-        raise SpecError(f"stretch:lupton: low={p.low:g}, high={p.high:g}; low must be below high")
+    return settled(image, p)(image)
+
+
+def _composite(image: Image, black: np.ndarray, white: float, p: Lupton) -> Image:
     image = normalised(image)
-    data = image.data
-    if (p.low, p.high) != (0, 100):
-        samples = [trusted(image, c) for c in range(image.shape[0])]
-        black = np.array([np.percentile(s, p.low) for s in samples])
-        white = max(np.percentile(s, p.high) - b for s, b in zip(samples, black))
-        data = (data - black.astype(np.float32)[:, None, None]) / np.float32(max(white, 1e-9))
+    data = (image.data - black.astype(np.float32)[:, None, None]) / np.float32(white)
     return image.replace(data=lupton(data, p.q, p.stretch), variance=None, flags=joined_flags(image))
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 import numpy as np
@@ -37,7 +39,13 @@ class Levels:
     highlights: float
 
 
-@operation("stretch:midtones", version=2, reach=Reach.FRAME, gives=State.STRETCHED)
+def settled(image: Image, p: Midtones) -> Callable[[Image], Image]:
+    """The stretch with its levels measured."""
+    bends = [partial(curve, q=each) for each in levels(image, p)]
+    return lambda part: stretched(part, bends)
+
+
+@operation("stretch:midtones", version=2, reach=Reach.FRAME, gives=State.STRETCHED, settle=settled)
 def midtones(image: Image, p: Midtones) -> Image:
     """Stretch so that the sky gets a given brightness and faint light shows: the usual automatic stretch.
 
@@ -53,7 +61,7 @@ def midtones(image: Image, p: Midtones) -> Image:
     >>> round(float(np.median(midtones(Image(sky), Midtones()).data)), 2)
     0.25
     """
-    return stretched(image, [lambda x, q=each: curve(x, q) for each in levels(image, p)])
+    return settled(image, p)(image)
 
 
 def mtf(x: np.ndarray, m: float) -> np.ndarray:

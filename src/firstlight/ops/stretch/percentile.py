@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 import numpy as np
@@ -25,7 +27,15 @@ class Percentile(Params):
     """One pair of levels for all channels (colours keep their balance); otherwise one for each."""
 
 
-@operation("stretch:percentile", version=2, reach=Reach.FRAME, gives=State.STRETCHED)
+def settled(image: Image, p: Percentile) -> Callable[[Image], Image]:
+    """The stretch with its levels measured."""
+    if not p.low < p.high:
+        raise SpecError(f"stretch:percentile: low={p.low:g}, high={p.high:g}; low must be below high")
+    bends = [partial(straight, p=each) for each in levels(image, p)]
+    return lambda part: stretched(part, bends)
+
+
+@operation("stretch:percentile", version=2, reach=Reach.FRAME, gives=State.STRETCHED, settle=settled)
 def percentile(image: Image, p: Percentile) -> Image:
     """Scale so that two percentiles of the good, unsaturated pixels become 0 and 1; what lies beyond is clipped.
 
@@ -41,9 +51,7 @@ def percentile(image: Image, p: Percentile) -> Image:
     >>> percentile(Image(np.arange(101.0)[None]), Percentile(low=0, high=50)).data[0, 0, :51:25].tolist()
     [0.0, 0.5, 1.0]
     """
-    if not p.low < p.high:
-        raise SpecError(f"stretch:percentile: low={p.low:g}, high={p.high:g}; low must be below high")
-    return stretched(image, [lambda x, q=each: straight(x, q) for each in levels(image, p)])
+    return settled(image, p)(image)
 
 
 def levels(image: Image, p: Percentile) -> list[Linear]:

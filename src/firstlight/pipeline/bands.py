@@ -1,0 +1,275 @@
+"""Chains of steps a band of rows at a time: large images in bounded memory, and several bands at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from firstlight.errors import FrameError, InputError
+from firstlight.io.beside import Beside, planes_beside
+from firstlight.io.fits_stream import fits_stream
+from firstlight.io.frame import Frame
+from firstlight.io.read import open_frame
+from firstlight.library.raw import adu_rows
+from firstlight.model.image import Image, PixelUnit
+from firstlight.ops.registry import Reach
+from firstlight.ops.spec import Step
+from firstlight.ops.stretch.levels import sample_step, white_level
+from firstlight.pipeline.executors import ordered
+from firstlight.pipeline.members import variance_rows
+
+BAND = 32 * 2**20
+"""Bytes of a band's pixels."""
+
+Work = Callable[[Image], Image]
+
+
+class Source(Protocol):
+    """Where bands come from."""
+
+    shape: tuple[int, int, int]
+
+    def band(self, top: int, bottom: int) -> Image:
+        """Rows top <= y < bottom."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class FileSource:
+    """A FITS file whose rows can be read alone."""
+
+    frame: Frame
+    beside: Beside
+
+    @classmethod
+    def of(cls, path: Path) -> FileSource | None:
+        """None where the file must be decoded as a whole."""
+        frame = open_frame(path)
+        if not frame.seekable:
+            return None
+        frame.check()
+        return cls(frame, planes_beside(frame))
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return self.frame.shape
+
+    def band(self, top: int, bottom: int) -> Image:
+        frame = self.frame
+        return Image(
+            adu_rows(frame, top, bottom),
+            flags=self.beside.flag_rows(top, bottom),
+            variance=None if self.beside.variance is None else variance_rows(self.beside, top, bottom),
+            unit=frame.unit, state=frame.state, plate=frame.plate, meta=frame.meta, history=frame.history,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSource:
+    """An image in memory."""
+
+    image: Image
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return self.image.shape
+
+    def band(self, top: int, bottom: int) -> Image:
+        image, rows = self.image, np.s_[:, top:bottom]
+        return image.replace(
+            data=image.data[rows],
+            flags=image.flags[rows],
+            variance=None if image.variance is None else image.variance[rows],
+        )
+
+
+def in_the_way(steps: Sequence[Step]) -> Step | None:
+    """The first step that needs the whole frame, or None if all can be done band by band."""
+    for each in steps:
+        operation = each.operation
+        if operation.frames:
+            return each
+        fits = operation.reach == Reach.PIXEL or operation.settle is not None
+        fits |= operation.reach == Reach.WINDOW and operation.margin is not None
+        if not fits:
+            return each
+    return None
+
+
+@dataclass(frozen=True, eq=False)
+class Chain:
+    """Steps made ready: each does its work on a band, whatever the rest of the image is."""
+
+    works: tuple[Work, ...]
+    margins: tuple[int, ...]
+
+    def on(self, source: Source, top: int, bottom: int) -> Image:
+        """Rows top <= y < bottom of the result."""
+        height = source.shape[1]
+        margin = sum(self.margins)
+        # The cell of a mosaic begins at even rows.
+        first, last = max(top - margin - margin % 2, 0), min(bottom + margin, height)
+        image = source.band(first, last)
+        rows = image.shape[1]
+        for work in self.works:
+            image = work(image)
+        if image.shape[1] != rows:
+            raise InputError("these steps change the height of the image; they are done on the whole of it")
+        cut = np.s_[:, top - first : bottom - first]
+        return image.replace(
+            data=image.data[cut],
+            flags=image.flags[cut],
+            variance=None if image.variance is None else image.variance[cut],
+        )
+
+
+def prepare(source: Source, steps: Sequence[Step], executor: Executor, workers: int, rows: int | None = None) -> Chain:
+    """Measure what the steps want to know of the whole image, in as many passes as needed, and bind it to them."""
+    works: list[Work] = []
+    margins: list[int] = []
+    rows = rows or band_rows(source)
+    for each in steps:
+        operation = each.operation
+        chain = Chain(tuple(works), tuple(margins))
+        needs_white = operation.family == "stretch" and (operation.id != "stretch:black" or each.params.fraction)  # type: ignore[attr-defined]
+        if operation.settle is not None or (needs_white and not _knows_white(source.band(0, 1), steps, len(works))):
+            sample, white = _sampled(source, chain, executor, workers, rows)
+            works.append(_bound(each, sample, white, bool(needs_white)))
+        else:
+            works.append(each)
+        margins.append(operation.margin(each.params) if operation.margin and operation.reach == Reach.WINDOW else 0)
+    return Chain(tuple(works), tuple(margins))
+
+
+def _knows_white(row: Image, steps: Sequence[Step], done: int) -> bool:
+    return row.unit == PixelUnit.NORMALISED or any(s.operation.family == "stretch" for s in steps[:done]) or (
+        bool(row.meta.saturation) and (row.unit == PixelUnit.ADU or bool(row.meta.gain))
+    )  # fmt: skip
+
+
+def _sampled(source: Source, chain: Chain, executor: Executor, workers: int, rows: int) -> tuple[Image, float | None]:
+    """Every so many pixels of the image at this place of the chain as one row, and its white level."""
+    _, height, width = source.shape
+    step = sample_step((height, width))
+
+    def look(top: int) -> tuple[Image, float, bool]:
+        band = chain.on(source, top, min(top + rows, height))
+        first = -(top * width) % step
+        parts = (band.data, band.flags, band.variance)
+        data, flags, variance = (
+            None if p is None else np.ascontiguousarray(p).reshape(p.shape[0], -1)[:, first::step] for p in parts
+        )
+        top_value = float(np.max(band.data, where=band.good, initial=0.0))
+        picked = band.replace(data=data[:, None], flags=flags[:, None],
+                              variance=None if variance is None else variance[:, None])  # fmt: skip
+        return picked, top_value, True
+
+    found = list(ordered(executor, look, range(0, height, rows), workers + 1))
+    images = [image for image, _, _ in found]
+    sample = images[0].replace(
+        data=np.concatenate([i.data for i in images], axis=2),
+        flags=np.concatenate([i.flags for i in images], axis=2),
+        variance=None if images[0].variance is None else np.concatenate([i.variance for i in images], axis=2),
+    )
+    known = white_level(sample.replace(data=np.zeros((1, 1, 1)), flags=None, variance=None))
+    if sample.unit == PixelUnit.NORMALISED or known != 1.0:
+        return sample, None
+    brightest = max(value for _, value, _ in found)
+    return sample, brightest if brightest > 0 else 1.0
+
+
+def _bound(each: Step, sample: Image, white: float | None, needs_white: bool) -> Work:
+    """The step with what was measured: its levels, and white where the header does not tell it."""
+
+    def brought(image: Image) -> Image:
+        if white is None or not needs_white:
+            return image
+        factor = np.float32(1.0 / white)
+        variance = None if image.variance is None else image.variance * factor**2
+        return image.replace(data=image.data * factor, variance=variance, unit=PixelUnit.NORMALISED)
+
+    settle = each.operation.settle
+    if settle is None:
+        return lambda image: each(brought(image))
+    settled = settle(brought(sample), each.params)
+    gives = each.gives
+
+    def work(image: Image) -> Image:
+        result = settled(brought(image))
+        return result.replace(state=gives or image.state, history=(*image.history, each.pinned()))
+
+    return work
+
+
+def band_rows(source: Source) -> int:
+    """Rows of a band: an even number."""
+    channels, height, width = source.shape
+    return max(min(BAND // (4 * channels * width), height + height % 2) // 2 * 2, 2)
+
+
+def apply_in_bands(
+    source: Source, steps: Sequence[Step], executor: Executor, workers: int, rows: int | None = None
+) -> Image:
+    """The result of the chain as an image in memory; the same as of the steps one after the other.
+
+    Raises
+    ------
+    InputError
+        A step needs the whole frame.
+    """
+    _refuse(steps)
+    rows = rows or band_rows(source)
+    chain = prepare(source, steps, executor, workers, rows)
+    height = source.shape[1]
+    out: Image | None = None
+    tops = range(0, height, rows)
+    for top, band in zip(
+        tops, ordered(executor, lambda t: chain.on(source, t, min(t + rows, height)), tops, workers + 1)
+    ):
+        if out is None:
+            shape = (band.shape[0], height, band.shape[2])
+            variance = None if band.variance is None else np.zeros(shape, np.float32)
+            out = band.replace(data=np.zeros(shape, np.float32), flags=np.zeros(shape, np.uint16), variance=variance)
+        part = np.s_[:, top : top + rows]
+        out.data[part], out.flags[part] = band.data, band.flags
+        if out.variance is not None:
+            out.variance[part] = band.variance
+    if out is None:
+        raise FrameError("the image has no rows")
+    return out
+
+
+def apply_to_file(
+    source: Source, target: Path, steps: Sequence[Step], executor: Executor, workers: int,
+    provenance: Mapping[str, Any] | None = None, rows: int | None = None,
+) -> None:  # fmt: skip
+    """Write the result of the chain as FITS; no more than a few bands are in memory at any time.
+
+    Raises
+    ------
+    InputError
+        A step needs the whole frame.
+    """
+    _refuse(steps)
+    rows = rows or band_rows(source)
+    chain = prepare(source, steps, executor, workers, rows)
+    height = source.shape[1]
+    tops = range(0, height, rows)
+    bands = ordered(executor, lambda t: chain.on(source, t, min(t + rows, height)), tops, workers + 1)
+    first = next(bands)
+    with fits_stream(target, first, height, provenance) as stream:
+        stream.put(0, first)
+        for top, band in zip(tops[1:], bands):
+            stream.put(top, band)
+
+
+def _refuse(steps: Sequence[Step]) -> None:
+    if (each := in_the_way(steps)) is not None:
+        raise InputError(
+            f"{each.operation.id}: looks at the whole frame, or takes further ones; it cannot be done band by band"
+        )

@@ -1,0 +1,127 @@
+"""Bands equal the whole, in memory and in files, and memory stays bounded."""
+
+import numpy as np
+import pytest
+
+from firstlight import apply, read, write
+from firstlight.errors import InputError
+from firstlight.io.checksum import verify_file
+from firstlight.model.flags import Flag
+from firstlight.model.image import Image
+from firstlight.model.meta import Meta
+from firstlight.ops.spec import parse_step
+from firstlight.pipeline.bands import FileSource, ImageSource, apply_in_bands, apply_to_file, in_the_way
+from firstlight.pipeline.executors import thread_pool
+
+RNG = np.random.default_rng(5)
+CHAINS = [
+    ["stretch:midtones"],
+    ["nr:gaussian:sigma=2", "stretch:midtones:linked=false", "color:saturation:factor=2"],
+    ["stretch:black:percentile=5", "nr:median", "stretch:percentile"],
+    ["stretch:asinh:beta=40"],
+    ["color:mix:matrix=1/0/0/0/1/0/0/0.2/0.8", "stretch:linear:bright=3", "stretch:srgb"],
+    ["stretch:lupton"],
+    ["color:grey", "nr:gaussian", "stretch:gamma"],
+]
+
+
+def image(saturation=None, variance=True, shape=(3, 61, 70)):
+    data = RNG.normal(200, 10, shape) * np.array([1.0, 0.8, 1.3])[: shape[0], None, None]
+    data[:, 30:33, 40:43] += 3000
+    flags = np.zeros(shape, np.uint16)
+    flags[:, 31, 41], flags[:, 10, 10] = Flag.SATURATED, Flag.NO_DATA
+    return Image(
+        data, flags=flags, variance=np.full(shape, 100.0) if variance else None,
+        meta=Meta(saturation=saturation, filter="RGB", exposure=30.0),
+    )  # fmt: skip
+
+
+def same(one, other, atol=1e-5):
+    np.testing.assert_allclose(one.data, other.data, atol=atol)
+    np.testing.assert_array_equal(one.flags, other.flags)
+    assert (one.variance is None) == (other.variance is None)
+    if one.variance is not None:
+        np.testing.assert_allclose(one.variance, other.variance, rtol=1e-4, atol=1e-9)
+    assert (one.unit, one.state, one.history, one.meta.saturation) == (
+        other.unit, other.state, other.history, other.meta.saturation)  # fmt: skip
+
+
+@pytest.mark.parametrize("chain", CHAINS, ids=lambda c: "+".join(c))
+@pytest.mark.parametrize("saturation", [None, 4000.0])
+@pytest.mark.parametrize("variance", [True, False])
+def test_small_bands_equal_the_whole(tmp_path, chain, saturation, variance):
+    given = image(saturation, variance)
+    whole = apply(given, *chain)
+    steps = [parse_step(text) for text in chain]
+    with thread_pool(2) as pool:
+        same(apply_in_bands(ImageSource(given), steps, pool, 2, rows=8), whole)
+        path = write(tmp_path / "in.fits", given)
+        apply_to_file(FileSource.of(path), tmp_path / "out.fits", steps, pool, 2, {"made_by": "test"}, rows=10)
+    verify_file(tmp_path / "out.fits")
+    out = read(tmp_path / "out.fits")
+    same(out, whole)
+    write(tmp_path / "whole.fits", whole, provenance={"made_by": "test"})
+    assert (tmp_path / "out.fits").stat().st_size == (tmp_path / "whole.fits").stat().st_size
+
+
+def test_a_streamed_file_is_that_of_the_whole_byte_for_byte(tmp_path):
+    given = image(4000.0)
+    steps = [parse_step("stretch:gamma")]
+    path = write(tmp_path / "in.fits", given)
+    with thread_pool(2) as pool:
+        apply_to_file(FileSource.of(path), tmp_path / "out.fits", steps, pool, 2, rows=10)
+    write(tmp_path / "whole.fits", apply(read(path), *steps))
+    assert (tmp_path / "out.fits").read_bytes() == (tmp_path / "whole.fits").read_bytes()
+
+
+def test_what_needs_the_frame_says_so(tmp_path):
+    assert in_the_way([parse_step("stretch:gamma"), parse_step("nr:gaussian"), parse_step("stretch:midtones")]) is None
+    steps = [parse_step("stretch:gamma"), parse_step("abr:polynomial")]
+    assert in_the_way(steps) is steps[1]
+    with thread_pool(1) as pool, pytest.raises(InputError, match="abr:polynomial: looks at the whole frame"):
+        apply_in_bands(ImageSource(image()), steps, pool, 1)
+
+
+def test_mosaics_keep_their_cells():
+    given = image(shape=(1, 61, 70))
+    given = given.replace(meta=given.meta.replace(cfa="RGGB"))
+    with thread_pool(2) as pool:
+        out = apply_in_bands(ImageSource(given), [parse_step("stretch:gamma")], pool, 2, rows=6)
+    same(out, apply(given, "stretch:gamma"))
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_image(tmp_path):
+    """A tall image through a chain in a process of its own: peak memory of 400 Mpx less than that of one plane."""
+    import subprocess
+    import sys
+
+    program = """
+import resource, sys
+from pathlib import Path
+import numpy as np
+from firstlight.io.fits_writer import format_card
+from firstlight.ops.spec import parse_step
+from firstlight.pipeline.bands import FileSource, apply_to_file
+from firstlight.pipeline.executors import thread_pool
+path, rows, width = Path(sys.argv[1]), 20000, 10000
+cards = [("SIMPLE", True), ("BITPIX", -32), ("NAXIS", 2), ("NAXIS1", width), ("NAXIS2", rows)]
+header = "".join(format_card(k, v) for k, v in cards) + "END".ljust(80)
+with open(path, "wb") as file:
+    file.write(header.ljust(2880).encode())
+    block = np.random.default_rng(1).normal(100, 5, (1000, width)).astype(">f4")
+    for _ in range(rows // 1000):
+        block.tofile(file)
+    file.write(bytes(-file.tell() % 2880))
+steps = [parse_step("nr:gaussian:sigma=1"), parse_step("stretch:midtones")]
+with thread_pool(2) as pool:
+    apply_to_file(FileSource.of(path), path.with_name("out.fits"), steps, pool, 2)
+anonymous = int([l for l in open("/proc/self/status") if l.startswith("RssAnon")][0].split()[1])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, anonymous)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "in.fits")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-500:]
+    assert (tmp_path / "out.fits").stat().st_size > 1.2e9
+    assert int(done.stdout.split()[1]) * 1024 < 800e6
