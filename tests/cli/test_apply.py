@@ -77,3 +77,30 @@ def test_broken_input_is_one_paragraph(tmp_path, capsys):
     bad = tmp_path / "bad.fits"
     bad.write_bytes(b"SIMPLE  =")
     refused(["apply", bad, tmp_path / "o.fits", "stretch:gamma"], "bad.fits", capsys)
+
+
+def test_a_chain_from_a_file(light, tmp_path):
+    chain = tmp_path / "chain.toml"
+    chain.write_text('steps = ["nr:gaussian:sigma=2"]\n')
+    out = tmp_path / "out.fits"
+    assert run(["apply", str(light), str(out), "--chain", str(chain), "stretch:gamma"]) == 0
+    np.testing.assert_array_equal(read(out).data, apply(read(light), "nr:gaussian:sigma=2", "stretch:gamma").data)
+
+
+def test_without_steps(light, tmp_path, capsys):
+    refused(["apply", light, tmp_path / "o.fits"], "no steps; name at least one", capsys)
+
+
+def test_a_preview_and_a_comparison(light, tmp_path):
+    out, both = tmp_path / "preview.png", tmp_path / "both.png"
+    assert run(["apply", str(light), str(out), "nr:gaussian:sigma=2", "--preview", "--compare", str(both)]) == 0
+    assert read(out).shape == (1, 40, 60)
+    assert read(both).shape[2] > 120
+
+
+def test_bands(light, tmp_path, capsys):
+    out = tmp_path / "out.fits"
+    assert run(["apply", str(light), str(out), "nr:gaussian", "stretch:midtones", "--bands"]) == 0
+    np.testing.assert_allclose(read(out).data, apply(read(light), "nr:gaussian", "stretch:midtones").data, atol=1e-5)
+    refused(["apply", light, tmp_path / "o.fits", "abr:polynomial", "--bands"], "looks at the whole frame", capsys)
+    refused(["apply", light, tmp_path / "o.tif", "stretch:gamma", "--bands"], "only FITS is written", capsys)

@@ -310,7 +310,7 @@ def test_presets_promise_what_they_hold(name):
     night = preset(name)
     scene = Scene(night)
     lights = [f for f in scene.frames if f.kind == "light"]
-    assert len(lights) == night.n_lights
+    assert len(lights) == night.n_lights * len(night.filters)
     assert sum(bool(f.trails) for f in lights) == round(night.trails * len(lights))
     assert all(f.airmass < 1.6 for f in lights)
     assert all(1.8 < f.fwhm < 4.6 for f in lights), [f.fwhm for f in lights]

@@ -20,13 +20,30 @@ FOR_THE_EYE = (".png", ".jpg", ".jpeg")
 @click.command("apply")
 @click.argument("source", metavar="IN", type=click.Path(path_type=Path))
 @click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
-@click.argument("steps", metavar="STEP...", nargs=-1, required=True)
+@click.argument("steps", metavar="STEP...", nargs=-1)
+@click.option("--chain", "chain", metavar="FILE", type=click.Path(path_type=Path),
+              help="A TOML file with steps = [...]; those of the command line come after them.")  # fmt: skip
 @click.option(
     "--frame", "frames", metavar="NAME=FILE", multiple=True,
     help="A further image that a step takes, such as bias=master_bias.fits; may be given several times.",
 )  # fmt: skip
+@click.option("--preview", is_flag=True, help="Work on the image at a reduced size: a look at once.")
+@click.option("--compare", metavar="PNG", type=click.Path(path_type=Path),
+              help="Write a picture of before and after, side by side, too.")  # fmt: skip
+@click.option("--bands", is_flag=True,
+              help="Band by band, in little memory; large FITS files are done so by themselves.")  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
-def command(source: Path, target: Path, steps: tuple[str, ...], frames: tuple[str, ...], overwrite: bool) -> None:
+def command(
+    source: Path,
+    target: Path,
+    steps: tuple[str, ...],
+    chain: Path | None,
+    frames: tuple[str, ...],
+    preview: bool,
+    compare: Path | None,
+    bands: bool,
+    overwrite: bool,
+) -> None:
     """Apply one or more operations to an image and write the result.
 
     A STEP is an operation with its parameters: family:name:key=value,key=value. Steps are applied left to right; all
@@ -41,10 +58,40 @@ def command(source: Path, target: Path, steps: tuple[str, ...], frames: tuple[st
     """
     from firstlight.ops.spec import parse_step
 
-    apply_steps(source, target, [parse_step(text) for text in steps], _named(frames), overwrite)
+    texts = list(steps)
+    if chain is not None:
+        from firstlight.io.chain_file import read_chain
+
+        texts = [*read_chain(chain), *texts]
+    if not texts:
+        raise InputError("apply: no steps; name at least one, or a file of them with --chain")
+    parsed = [parse_step(text) for text in texts]
+    if preview:
+        _preview(source, target, parsed, compare, overwrite)
+        return
+    apply_steps(source, target, parsed, named_frames(frames), overwrite, bands=bands)
+    if compare is not None:
+        from firstlight.pipeline.picture import write_comparison
+
+        refuse_in_the_way(compare, [source, target], overwrite)
+        write_comparison(compare, source, target)
 
 
-def _named(frames: Sequence[str]) -> dict[str, Path]:
+def _preview(source: Path, target: Path, steps: Sequence[Step], compare: Path | None, overwrite: bool) -> None:
+    """The chain on a reduced image; its picture is stretched if the chain does not."""
+    _check_files(source, target, steps, {}, overwrite)
+    from firstlight.io.write import write
+    from firstlight.pipeline.picture import for_the_eye, write_side_by_side
+    from firstlight.pipeline.preview import preview
+
+    before, after = preview(source, steps)
+    write(target, for_the_eye(after) if target.suffix.lower() in FOR_THE_EYE else after)
+    if compare is not None:
+        refuse_in_the_way(compare, [source, target], overwrite)
+        write_side_by_side(compare, before, after)
+
+
+def named_frames(frames: Sequence[str]) -> dict[str, Path]:
     found = {}
     for text in frames:
         name, separator, path = text.partition("=")
@@ -54,7 +101,14 @@ def _named(frames: Sequence[str]) -> dict[str, Path]:
     return found
 
 
-def apply_steps(source: Path, target: Path, steps: Sequence[Step], frames: Mapping[str, Path], overwrite: bool) -> None:
+LARGE = 400_000_000
+"""Bytes of float32 pixels from which FITS files are done band by band, if the steps allow."""
+
+
+def apply_steps(
+    source: Path, target: Path, steps: Sequence[Step], frames: Mapping[str, Path], overwrite: bool, *,
+    bands: bool = False,
+) -> None:  # fmt: skip
     """Read, apply, write; everything that can be known beforehand is checked beforehand.
 
     Raises
@@ -71,6 +125,8 @@ def apply_steps(source: Path, target: Path, steps: Sequence[Step], frames: Mappi
     from firstlight.model.image import State
     from firstlight.pipeline.story import story_of_steps
 
+    if _in_bands(source, target, steps, bands):
+        return
     image = read(source)
     if target.suffix.lower() in FOR_THE_EYE and image.state == State.LINEAR and not _stretches(steps):
         raise InputError(f"{target}: {_wants_a_stretch(target)}")
@@ -97,8 +153,49 @@ def _check_files(
     for path in (source, *frames.values()):
         if not path.exists() and "#" not in path.name:
             raise InputError(f"{path}: there is no such file")
+    refuse_in_the_way(target, [source, *frames.values()], overwrite)
+
+
+def _in_bands(source: Path, target: Path, steps: Sequence[Step], asked: bool) -> bool:
+    """Do it band by band, if that can be and is worth it, or was asked for.
+
+    Raises
+    ------
+    InputError
+        It was asked for and cannot be.
+    """
+    from firstlight.pipeline.bands import FileSource, apply_to_file, in_the_way
+
+    whole = in_the_way(steps)
+    why = None
+    if target.suffix.lower() not in (".fits", ".fit", ".fts"):
+        why = f"{target}: only FITS is written band by band; give a name that ends in .fits"
+    elif whole is not None:
+        why = f"{whole.operation.id}: looks at the whole frame, so that it cannot be done band by band"
+    found = None if why else FileSource.of(source)
+    if why is None and found is None:
+        why = f"{source}: is compressed, or no plain FITS or TIFF, so that it must be read as a whole"
+    if asked and why:
+        raise InputError(why)
+    if found is None or not (asked or 4 * found.shape[0] * found.shape[1] * found.shape[2] >= LARGE):
+        return False
+    from firstlight.pipeline.executors import thread_count, thread_pool
+
+    with thread_pool() as pool:
+        apply_to_file(found, target, steps, pool, thread_count())
+    return True
+
+
+def refuse_in_the_way(target: Path, sources: Sequence[Path], overwrite: bool) -> None:
+    """Whether a file may be written.
+
+    Raises
+    ------
+    InputError
+        It exists, or there is no folder for it.
+    """
     if target.exists():
-        is_source = any(path.exists() and os.path.samefile(path, target) for path in (source, *frames.values()))
+        is_source = any(path.exists() and os.path.samefile(path, target) for path in sources)
         if is_source and not overwrite:
             raise InputError(f"{target}: this is the input; give another name, or --overwrite to replace it")
         if not overwrite:

@@ -54,6 +54,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "firstlight.cli.astromatic",
         "Run the programs of astromatic.net on images with a first plate.",
     ),
+    "history": ("firstlight.cli.history", "List the steps that were applied to an image."),
+    "replay": (
+        "firstlight.cli.replay",
+        "Apply the steps of a file again: to undo some, or to treat another image alike.",
+    ),
+    "picture": ("firstlight.cli.picture", "Make a picture of an image: PNG, JPEG or TIFF, or FITS for ds9."),
     "combine": ("firstlight.cli.combine", "Combine images of different filters into one."),
     "ops": ("firstlight.cli.ops", "List the operations."),
     "aavso": ("firstlight.cli.aavso", "Check reports of AAVSO's Extended Format 1.2 against the rules of the format."),

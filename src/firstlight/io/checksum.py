@@ -28,7 +28,7 @@ def ones_sum(data: bytes | np.ndarray, start: int = 0) -> int:
     return total
 
 
-def verify(name: str, header: Header, header_bytes: bytes, data_bytes: bytes) -> None:
+def verify(name: str, header: Header, header_bytes: bytes, data_bytes: bytes | np.ndarray) -> None:
     """FrameError where the pixels are not those that were written.
 
     A DATASUM that disagrees with the pixels is only believed while the header itself is as it was written, which

@@ -95,12 +95,13 @@ class FitsSource:
         content = FitsBytes(self.path)
         header = content.read(self.header_start, self.offset - self.header_start)
         if b"DATASUM" in header:
-            verify(
-                self.path.name,
-                Header(parse_cards(header)),
-                header,
-                content.read(self.offset, -(-self.size // BLOCK) * BLOCK),
-            )
+            size = -(-self.size // BLOCK) * BLOCK
+            if self.packed or self.offset + size > content.size:
+                data: bytes | np.ndarray = content.read(self.offset, size)
+            else:
+                # Mapped: a file of any size is summed without being held.
+                data = np.memmap(self.path, np.uint8, "r", self.offset, size)
+            verify(self.path.name, Header(parse_cards(header)), header, data)
 
     def planes(self) -> tuple[np.ndarray | None, np.ndarray | None]:
         flags = None if self.flags_index is None else self._flags(self.flags_index)

@@ -90,6 +90,9 @@ class Unit:
             cards.append(("XTENSION", "BINTABLE", "binary table"))
             cards += [("BITPIX", 8, ""), ("NAXIS", 2, ""), ("NAXIS1", len(data), ""), ("NAXIS2", 1, "")]
             cards += [("PCOUNT", 0, ""), ("GCOUNT", 1, ""), ("TFIELDS", 1, "")]
+        elif self.data is None:
+            cards.append(("SIMPLE", True, "FITS standard 4.0") if first else ("XTENSION", "IMAGE", "image extension"))
+            cards += [("BITPIX", 8, ""), ("NAXIS", 0, "no pixels here"), ("EXTEND", True, "")]
         else:
             data, image_cards = _as_fits(self.data)  # type: ignore[arg-type]
             cards.append(("SIMPLE", True, "FITS standard 4.0") if first else ("XTENSION", "IMAGE", "image extension"))

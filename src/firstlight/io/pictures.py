@@ -27,6 +27,7 @@ def write_picture(
     bits: int = 8,
     image: Image | None = None,
     story: str = "",
+    quality: int = JPEG_QUALITY,
 ) -> None:
     """Write values in 0..1 as PNG, JPEG or TIFF; what lies outside is cut to black or white.
 
@@ -40,6 +41,7 @@ def write_picture(
         Its header goes into the description, where the format has one.
     story : str
         How it was made (JSON, ASCII); `firstlight.io.story.read_story` finds it again.
+    quality : of JPEG, 1 to 100.
 
     Raises
     ------
@@ -68,7 +70,7 @@ def write_picture(
     elif suffix == ".png":
         write_png(path, pixels, text, story)
     else:
-        _write_jpeg(path, pixels, story)
+        _write_jpeg(path, pixels, story, quality)
 
 
 def write_float_tiff(path: Path, image: Image, story: str = "") -> None:
@@ -125,11 +127,11 @@ def _write_tiff(path: Path, pixels: np.ndarray, text: str, story: str) -> None:
         )
 
 
-def _write_jpeg(path: Path, pixels: np.ndarray, story: str) -> None:
+def _write_jpeg(path: Path, pixels: np.ndarray, story: str, quality: int) -> None:
     from PIL import Image as Pillow
 
     picture = Pillow.fromarray(np.ascontiguousarray(pixels if pixels.shape[2] == 3 else pixels[:, :, 0]))
     with atomic_path(path) as temporary:
         # A comment of JPEG ends at 64 kB.
         comment = {"comment": story} if 0 < len(story) < 65_000 else {}
-        picture.save(temporary, format="JPEG", quality=JPEG_QUALITY, subsampling=0, **comment)
+        picture.save(temporary, format="JPEG", quality=quality, subsampling=0, **comment)

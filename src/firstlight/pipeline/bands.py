@@ -52,7 +52,6 @@ class FileSource:
         frame = open_frame(path)
         if not frame.seekable:
             return None
-        frame.check()
         return cls(frame, planes_beside(frame))
 
     @property
@@ -256,6 +255,8 @@ def apply_to_file(
         A step needs the whole frame.
     """
     _refuse(steps)
+    if isinstance(source, FileSource):
+        source.frame.check()
     rows = rows or band_rows(source)
     chain = prepare(source, steps, executor, workers, rows)
     height = source.shape[1]

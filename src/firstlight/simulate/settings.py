@@ -284,6 +284,33 @@ PRESETS: dict[str, Night] = {
             "camera": Camera(name="Simulated CMOS 533C", cfa="RGGB"),
         }
     ),
+    "lrgb": _DEMO.model_copy(
+        update={
+            "target": "Nebula in four filters",
+            "filters": ("L", "R", "G", "B"),
+            "n_lights": 8,
+            "n_bias": 8,
+            "n_darks": 8,
+            "n_flats": 8,
+            "exposures": (120.0,),
+            "meridian_flip": True,
+            "camera": Camera(width=1200, height=900),
+            "sky": _DEMO.sky.model_copy(update={"nebula": 2.4, "clouds": 0.0}),
+        }
+    ),
+    "narrowband": _DEMO.model_copy(
+        update={
+            "target": "Nebula in narrow bands",
+            "filters": ("Ha", "OIII", "SII", "R"),
+            "n_lights": 6,
+            "n_bias": 6,
+            "n_darks": 6,
+            "n_flats": 6,
+            "exposures": (300.0,),
+            "camera": Camera(width=1000, height=750),
+            "sky": _DEMO.sky.model_copy(update={"nebula": 2.4, "clouds": 0.0}),
+        }
+    ),
     "bench": _BENCH,
     "bench-small": _BENCH.model_copy(
         update={

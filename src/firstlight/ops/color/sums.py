@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from firstlight.errors import InputError
-from firstlight.model.image import Image, State
+from firstlight.model.image import Image, PixelUnit, State
 from firstlight.ops.color.together import flags_of, joined_meta, mean_of_good, need_alike
 from firstlight.ops.registry import Params
 from firstlight.ops.stretch.hdr import blend_by_entropy, coded
@@ -112,5 +112,10 @@ def blended_exposures(images: Sequence[Image], p: Exposures) -> Image:
     data = coded(blend_by_entropy(light, p.radius, p.smooth), p.gamma)
     flags = np.broadcast_to(flags_of(*images), data.shape).copy()
     return images[0].replace(
-        data=data, variance=None, flags=flags, unit="normalised", state=State.STRETCHED, meta=joined_meta(images)
+        data=data,
+        variance=None,
+        flags=flags,
+        unit=PixelUnit.NORMALISED,
+        state=State.STRETCHED,
+        meta=joined_meta(images),
     )

@@ -1,0 +1,47 @@
+"""``firstlight replay``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from firstlight.errors import InputError
+
+
+@click.command("replay")
+@click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
+@click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
+@click.option("--from", "source", metavar="SOURCE", type=click.Path(path_type=Path),
+              help="The image that the steps are applied to.  [default: what FILE says]")  # fmt: skip
+@click.option("--until", metavar="N", type=int, help="Stop after step N of `firstlight history FILE`; 0: none.")
+@click.option("--without", metavar="N", type=int, multiple=True, help="Leave step N out; may be given several times.")
+@click.option("--frame", "frames", metavar="NAME=FILE", multiple=True, help="A further image that a step takes.")
+@click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
+def command(
+    path: Path,
+    target: Path,
+    source: Path | None,
+    until: int | None,
+    without: tuple[int, ...],
+    frames: tuple[str, ...],
+    overwrite: bool,
+) -> None:
+    """Apply the steps of a file again: to undo some, or to treat another image alike.
+
+    \b
+    firstlight replay picture.fits earlier.fits --from stack.fits --until 2
+    firstlight replay picture.fits other.fits --from other_stack.fits
+    """
+    from firstlight.cli.apply import named_frames, refuse_in_the_way
+    from firstlight.io.write import write
+    from firstlight.pipeline.replay import replay, source_of
+
+    for each in (path, *([source] if source else [])):
+        if not each.exists():
+            raise InputError(f"{each}: there is no such file")
+    source = source or source_of(path)
+    refuse_in_the_way(target, [path, source], overwrite)
+    image = replay(path, source, until=until, without=without, frames=named_frames(frames))
+    write(target, image)
+    click.echo(f"{target}: {len(image.history)} step(s)")

@@ -1,0 +1,76 @@
+"""Steps undone and done again."""
+
+import numpy as np
+import pytest
+
+from firstlight import apply, read, write
+from firstlight.cli.main import run
+from firstlight.errors import InputError, SpecError
+from firstlight.model.image import Image
+from firstlight.model.meta import Meta
+from firstlight.pipeline.replay import chosen_steps, history_of_file, replay
+
+CHAIN = ["cal:constant:value=5", "nr:gaussian:sigma=1.5", "stretch:midtones"]
+
+
+@pytest.fixture
+def files(tmp_path):
+    data = np.random.default_rng(1).normal(100, 5, (40, 50))
+    source = write(tmp_path / "in.fits", apply(Image(data, meta=Meta(saturation=1000.0)), "cal:constant:do=multiply"))
+    return source, write(tmp_path / "out.fits", apply(read(source), *CHAIN))
+
+
+def same(one, other):
+    np.testing.assert_array_equal(one.data, other.data)
+    assert one.history == other.history
+
+
+def test_all_some_and_none_of_the_steps(files):
+    source, out = files
+    image = read(source)
+    assert len(history_of_file(out)) == 4
+    same(replay(out, source), read(out))
+    same(replay(out, source, until=2), apply(image, CHAIN[0]))
+    same(replay(out, source, without=[3]), apply(image, CHAIN[0], CHAIN[2]))
+    same(replay(out, source, until=1), image)
+
+
+def test_numbers_and_sources_that_do_not_fit(files, tmp_path):
+    source, out = files
+    with pytest.raises(InputError, match="step 9 is asked for; the history has 4"):
+        replay(out, source, until=9)
+    with pytest.raises(InputError, match="not the first ones of this history"):
+        chosen_steps(["a:b@1"], after=["c:d@1"])
+    with pytest.raises(SpecError, match="unknown operation"):
+        chosen_steps(["nothing:here@1"])
+    plain = write(tmp_path / "plain.fits", Image(np.ones((4, 4))))
+    with pytest.raises(InputError, match="has no history"):
+        replay(plain, source)
+
+
+def test_a_step_of_another_version_is_not_passed_off(files, tmp_path):
+    source, out = files
+    old = read(out)
+    history = (*old.history[:-1], old.history[-1].replace("midtones@2", "midtones@1"))
+    with pytest.raises(SpecError, match="at version 2, not 1"):
+        replay(write(tmp_path / "old.fits", old.replace(history=history)), source)
+
+
+def test_from_the_command_line(files, tmp_path, capsys):
+    source, out = files
+    assert run(["history", str(out)]) == 0
+    shown = capsys.readouterr().out
+    assert "  2  cal:constant@1:do=add,value=5.0" in shown
+    assert run(["history", str(out), "--plain"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 4
+    again = tmp_path / "again.fits"
+    assert run(["replay", str(out), str(again), "--from", str(source), "--until", "2"]) == 0
+    same(read(again), apply(read(source), CHAIN[0]))
+    assert run(["replay", str(out), str(again), "--from", str(source)]) == 2
+    assert "exists already" in capsys.readouterr().err
+
+
+def test_pictures_keep_their_history(files, tmp_path):
+    _, out = files
+    for suffix in (".png", ".tif"):
+        assert history_of_file(write(tmp_path / f"a{suffix}", read(out))) == read(out).history
