@@ -29,10 +29,10 @@ def test_all_some_and_none_of_the_steps(files):
     source, out = files
     image = read(source)
     assert len(history_of_file(out)) == 4
-    same(replay(out, source), read(out))
-    same(replay(out, source, until=2), apply(image, CHAIN[0]))
-    same(replay(out, source, without=[3]), apply(image, CHAIN[0], CHAIN[2]))
-    same(replay(out, source, until=1), image)
+    same(replay(out, source)[0], read(out))
+    same(replay(out, source, until=2)[0], apply(image, CHAIN[0]))
+    same(replay(out, source, without=[3])[0], apply(image, CHAIN[0], CHAIN[2]))
+    same(replay(out, source, until=1)[0], image)
 
 
 def test_numbers_and_sources_that_do_not_fit(files, tmp_path):
@@ -68,6 +68,28 @@ def test_from_the_command_line(files, tmp_path, capsys):
     same(read(again), apply(read(source), CHAIN[0]))
     assert run(["replay", str(out), str(again), "--from", str(source)]) == 2
     assert "exists already" in capsys.readouterr().err
+
+
+def test_files_know_what_they_were_made_from(tmp_path, capsys):
+    """Undo without naming anything: even through two commands, and with a further image."""
+    rng = np.random.default_rng(2)
+    first = write(tmp_path / "a.fits", Image(rng.normal(100, 5, (30, 30)), meta=Meta(saturation=1000.0)))
+    bias = write(tmp_path / "bias.fits", Image(rng.normal(10, 1, (30, 30))))
+    second, third = tmp_path / "b.fits", tmp_path / "c.fits"
+    subtract = ["cal:arithmetic", "nr:gaussian", "--frame", f"other={bias}"]
+    assert run(["apply", str(first), str(second), *subtract]) == 0
+    assert run(["apply", str(second), str(third), "stretch:gamma"]) == 0
+    for number, wanted in (("2", second), ("3", third)):
+        out = tmp_path / f"{number}.fits"
+        assert run(["replay", str(third if number == "3" else second), str(out), "--until", number]) == 0
+        same(read(out), read(wanted))
+    out = tmp_path / "one.fits"
+    assert run(["replay", str(third), str(out), "--until", "1", "--frame", f"other={bias}"]) == 0
+    np.testing.assert_allclose(read(out).data, read(first).data - read(bias).data)
+    write(first, Image(np.ones((30, 30))))
+    capsys.readouterr()
+    assert run(["replay", str(second), str(tmp_path / "d.fits")]) == 2
+    assert "it has changed since" in capsys.readouterr().err
 
 
 def test_pictures_keep_their_history(files, tmp_path):

@@ -179,10 +179,13 @@ def _in_bands(source: Path, target: Path, steps: Sequence[Step], asked: bool) ->
         raise InputError(why)
     if found is None or not (asked or 4 * found.shape[0] * found.shape[1] * found.shape[2] >= LARGE):
         return False
+    from firstlight.io.story import read_story
     from firstlight.pipeline.executors import thread_count, thread_pool
+    from firstlight.pipeline.story import story_of_steps
 
+    story = story_of_steps(source, {}, [each.pinned() for each in steps], read_story(source))
     with thread_pool() as pool:
-        apply_to_file(found, target, steps, pool, thread_count())
+        apply_to_file(found, target, steps, pool, thread_count(), story)
     return True
 
 

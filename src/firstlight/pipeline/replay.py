@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from firstlight.errors import InputError, SpecError, nearest
+from firstlight.io.content import QUICK_HASH, known_hash
 from firstlight.io.read import open_frame, read
+from firstlight.io.story import read_story
 from firstlight.model.image import Image
 from firstlight.ops.spec import Step, parse_step
 
@@ -36,6 +38,11 @@ def chosen_steps(
             raise InputError(
                 f"replay: step {number} is asked for; the history has {n} step(s): firstlight history FILE"
             )
+    first = min([n if until is None else until, *(number - 1 for number in without)])
+    if len(after) > first:
+        raise InputError(
+            f"replay: the source has {len(after)} step(s) behind it, more than are to be kept; give the image before"
+        )
     if tuple(history[: len(after)]) != tuple(after):
         raise InputError(
             f"replay: the source has {len(after)} step(s) behind it that are not the first ones of this history; give "
@@ -52,8 +59,8 @@ def replay(
     until: int | None = None,
     without: Sequence[int] = (),
     frames: Mapping[str, Path] | None = None,
-) -> Image:
-    """The steps of a file applied to its source again.
+) -> tuple[Image, list[Step]]:
+    """The steps of a file applied to its source again, and which were done.
 
     Raises
     ------
@@ -71,21 +78,43 @@ def replay(
         for name in each.operation.frames:
             if name not in given and name not in each.operation.optional:
                 raise InputError(f"{each.operation.id}: a {name} is needed: give it as --frame {name}=FILE")
-    for name in given:
-        if name not in taken:
-            raise SpecError(f"--frame {name}=...: none of the steps takes a {name}{nearest(name, taken)}")
-    further = {name: read(each) for name, each in given.items()}
+    if given and taken and not taken & set(given):
+        name = next(iter(given))
+        raise SpecError(f"--frame {name}=...: none of the steps takes a {name}{nearest(name, taken)}")
+    further = {name: read(each) for name, each in given.items() if name in taken}
     for each in steps:
         image = each(image, *(further.get(name) for name in each.operation.frames))
-    return image
+    return image, steps
 
 
-def source_of(path: Path) -> Path:
-    """The file that an image was made from, as it tells itself.
+def source_of(path: Path, most: int) -> Path:
+    """The file that an image was made from by its own account, with at most so many steps behind it.
 
     Raises
     ------
     InputError
-        It does not say, or the file is no longer there.
+        It does not say, or the file is no longer there or no longer what it was.
     """
-    raise InputError(f"{path}: does not say what it was made from; give that image as --from SOURCE")
+    story = read_story(path)
+    while True:
+        inputs = (story or {}).get("inputs") or []
+        if story is None or story.get("made_by") != "apply" or len(inputs) != 1:
+            raise InputError(
+                f"{path}: does not say what all of its steps were applied to; give that image as --from SOURCE"
+            )
+        found = Path(inputs[0]["file"])
+        if not found.is_file():
+            raise InputError(f"{found}: {path.name} was made from it, and it is not there; give it as --from SOURCE")
+        if known_hash(found) != inputs[0][QUICK_HASH]:
+            raise InputError(
+                f"{found}: {path.name} was made from it, and it has changed since; give what it was as --from SOURCE"
+            )
+        if len(history_of_file(found)) <= most:
+            return found
+        story = story.get("of") or read_story(found)
+
+
+def frames_of(path: Path) -> dict[str, Path]:
+    """The further images that the steps of a file took, by its own account."""
+    story = read_story(path) or {}
+    return {name: Path(each["file"]) for name, each in (story.get("frames") or {}).items()}
