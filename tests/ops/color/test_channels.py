@@ -37,7 +37,7 @@ def test_the_level_of_the_sky_is_found_past_stars():
 def test_neutralize_makes_the_sky_grey_and_leaves_the_stars():
     image, light = sky()
     for name, target in (("mean", LEVELS.mean()), ("lowest", LEVELS.min())):
-        result = step("color:neutralize", level=name)(image)
+        result = step("color:neutralize", mode="uniform", level=name)(image)
         dark = light < 1
         levels = [float(np.median(plane[dark])) for plane in result.data]
         assert np.ptp(levels) < 4

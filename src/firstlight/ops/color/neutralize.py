@@ -2,37 +2,141 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import Field
 
+from firstlight.errors import InputError
+from firstlight.model.flags import Flag, has
 from firstlight.model.image import Image
-from firstlight.ops.color.channels import need_three, sky_level
+from firstlight.ops.calibrate.surface import Cells
+from firstlight.ops.color.channels import need_three
 from firstlight.ops.registry import Params, Reach, operation
+from firstlight.units import Px, Sigma
+
+NO_SKY = Flag.NO_DATA | Flag.NOT_FINITE | Flag.SATURATED
+ENOUGH = 1_000_000
+"""Pixels that settle a level to a thousandth of the noise."""
 
 
 class Neutralize(Params):
-    level: Literal["mean", "lowest"] = "mean"
-    """Where the backgrounds meet: at their mean, or at the lowest of them."""
+    mode: Literal["smooth", "uniform", "add", "mult"] = "smooth"
+    """``smooth``: the whole shift at the level of the sky, less and less of it the brighter a pixel is. ``uniform``:
+    the same shift everywhere. ``add``: the whole shift below the threshold, none at twice the threshold. ``mult``: as
+    ``smooth``, but by a factor."""
+    level: Literal["mean", "lowest", "highest"] = "mean"
+    """Where the backgrounds meet: at their mean, at the lowest or at the highest of them."""
+    scale: Annotated[Px, Field(ge=4)] = 128
+    """The background is looked for in medians of squares of this size."""
+    sigma: Annotated[Sigma, Field(ge=1, le=100)] = 4.0
+    """Squares brighter than this are no background; and the threshold: so many times the noise, or the shift where that
+    is larger, above the background a pixel counts as bright."""
 
 
-@operation("color:neutralize", reach=Reach.FRAME)
-def neutralize(image: Image, p: Neutralize) -> Image:
-    """Shift the channels so that their backgrounds are equal: the sky turns grey, the colours of stars stay.
+@operation("color:neutralize", reach=Reach.FRAME, version=2)
+def neutralize(image: Image, p: Neutralize, mask: Image | None = None) -> Image:
+    """Bring the backgrounds of the three channels together: the sky turns grey, bright pixels keep their colour.
 
-    The background is the median of good pixels with everything above it by 3 sigma left out. Flags, plate and unit:
-    kept. Variance: kept, the levels are taken as exact.
+    The mean of the three backgrounds stays as it was, so that nothing need be removed again. With the shift d of a
+    channel and the threshold t, a pixel a above the background is shifted by d t / max(a, t). ``mask`` (above 0:
+    objects) is not looked at.
+
+    Flags, plate and unit: kept. Variance: carried through the shift, which is taken as exact.
+
+    References
+    ----------
+    The modes and their numbers are those of the neutralisation of cvastrophoto; there the sky rises to the brightest
+    channel.
 
     Raises
     ------
     InputError
-        If the image has no three channels.
+        If the image has no three channels; ``mult`` where a background is not above 0.
 
     >>> sky = np.ones((3, 8, 8)) * np.array([1.0, 2.0, 6.0])[:, None, None]
     >>> neutralize(Image(sky), Neutralize()).data[:, 0, 0].tolist()
     [3.0, 3.0, 3.0]
     """
     need_three("color:neutralize", image)
-    levels = np.array([sky_level(image, channel) for channel in range(3)])
-    target = levels.mean() if p.level == "mean" else levels.min()
-    return image.replace(data=image.data + (target - levels).astype(np.float32)[:, None, None])
+    found = [background_and_noise(image, channel, p.scale, p.sigma, mask) for channel in range(3)]
+    levels = np.array([level for level, _ in found])
+    target = {"mean": levels.mean(), "lowest": levels.min(), "highest": levels.max()}[p.level]
+    if p.mode == "mult" and not (levels > 0).all():
+        raise InputError(
+            f"color:neutralize: mode=mult, but the backgrounds are {', '.join(f'{v:.4g}' for v in levels)} "
+            f"{image.unit}; all must be above 0; use mode=smooth"
+        )
+    data = np.empty_like(image.data)
+    variance = None if image.variance is None else image.variance.copy()
+    for channel, (level, noise) in enumerate(found):
+        shift = target - level
+        threshold = p.sigma * max(abs(shift), noise)
+        plane = image.data[channel]
+        if p.mode == "uniform" or threshold == 0:
+            data[channel] = plane + np.float32(shift)
+            continue
+        factor, slope = _shares(plane - np.float32(level), np.float32(threshold), p.mode)
+        if p.mode == "mult":
+            gain = np.float32(target / level - 1)
+            data[channel] = plane * (1 + gain * factor)
+            slope = 1 + gain * (factor + plane * slope)
+        else:
+            data[channel] = plane + np.float32(shift) * factor
+            slope = 1 + np.float32(shift) * slope
+        if variance is not None:
+            variance[channel] *= slope**2
+    return image.replace(data=data, variance=variance)
+
+
+def _shares(above: np.ndarray, threshold: np.float32, mode: str) -> tuple[np.ndarray, np.ndarray]:
+    """Share of the shift that a pixel gets, and how it changes with the pixel."""
+    if mode == "add":
+        factor = np.clip(2 - above / threshold, 0, 1)
+        return factor, np.where((factor > 0) & (factor < 1), -1 / threshold, np.float32(0))
+    factor = threshold / np.maximum(above, threshold)
+    return factor, np.where(above > threshold, -(factor**2) / threshold, np.float32(0))
+
+
+def background_and_noise(
+    image: Image, channel: int, scale: int = 128, sigma: float = 4.0, mask: Image | None = None
+) -> tuple[float, float]:
+    """Background of a channel, and the noise of its pixels.
+
+    Of the medians of squares those above the median by ``sigma`` times their scatter (taken from below, where there are
+    no objects) are left out until none is; the mean of the others is the background. Stars lift a median a little, in
+    each channel: what a finer look at the pixels near it says is added.
+    """
+    good = ~has(image.flags[channel], NO_SKY)
+    if mask is not None:
+        good &= ~(np.broadcast_to(mask.data, image.shape)[channel] > 0)
+    if not good.any():
+        return 0.0, 0.0
+    plane = image.data[channel]
+    cells = Cells.of(plane, good, min(scale, *plane.shape)).value
+    values = np.sort(cells[np.isfinite(cells)])
+    if len(values) > 1:
+        values = _without_bright(values, sigma)
+    pixels = plane[good]
+    pixels = np.sort(pixels[:: max(pixels.size // ENOUGH, 1)]).astype(np.float64)
+    if len(values):
+        # Pixels of the darker squares alone, as far as levels tell them.
+        pixels = pixels[pixels <= values[-1] + 3 * max(values[-1] - values[0], _spread(pixels))]
+    pixels = _without_bright(pixels, 3.0)
+    return float(np.median(pixels)), _spread(pixels)
+
+
+def _without_bright(values: np.ndarray, sigma: float) -> np.ndarray:
+    """Sorted values without those far above the median, repeatedly."""
+    for _ in range(20):
+        middle = values[len(values) // 2]
+        last = np.searchsorted(values, middle + sigma * _spread(values), side="right")
+        if last == len(values) or last == 0:
+            break
+        values = values[:last]
+    return values
+
+
+def _spread(values: np.ndarray) -> float:
+    """Standard deviation of sorted values, from the lower half."""
+    return 1.4826 * float(values[len(values) // 2] - values[len(values) // 4])
