@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from firstlight.errors import FrameError
+from firstlight.model.catalog import unit_vectors
 from firstlight.model.distortion import Bend, Distorted, Unbend
 from firstlight.model.plate import Plate
 from firstlight.model.registration import Transform
+from firstlight.ops.align.plate_cards import PV_RADIAL, tpv_terms
+from firstlight.ops.align.plate_fit import design
 from firstlight.ops.align.remap import cd_matrix
 
 FARTHEST = 60.0
@@ -29,7 +33,7 @@ class SkyMap:
 
     @classmethod
     def of(cls, plate: Plate) -> SkyMap:
-        """Of a gnomonic plate (TAN, with or without SIP); the others are refused.
+        """Of a gnomonic plate (TAN, with or without SIP, or TPV without radial terms); the others are refused.
 
         >>> cards = {"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRVAL1": 90.0, "CRVAL2": 0.0, "CRPIX1": 1.0,
         ...          "CRPIX2": 1.0, "CD1_1": -0.001, "CD1_2": 0.0, "CD2_1": 0.0, "CD2_2": 0.001}
@@ -44,12 +48,13 @@ class SkyMap:
         """
         cards = plate.cards
         axes = [str(cards.get(f"CTYPE{i}", "")) for i in (1, 2)]
-        kinds = [re.sub("-SIP$", "", axis) for axis in axes]
+        kinds = [re.sub("-SIP$|TPV$", lambda found: "TAN" if found[0] == "TPV" else "", axis) for axis in axes]
+        is_tpv = all(axis.endswith("TPV") for axis in axes)
         swapped = kinds == ["DEC--TAN", "RA---TAN"]
         if not swapped and kinds != ["RA---TAN", "DEC--TAN"]:
-            raise FrameError(f"plate: projection {axes[0]} / {axes[1]}; TAN and TAN-SIP are understood")
-        if any(re.match(r"(CPDIS|CQDIS|D2IMDIS|PV\d_)", key) for key in cards) and not _is_plain(cards):
-            raise FrameError("plate: distortion in tables or PV polynomials; TAN and TAN-SIP are understood")
+            raise FrameError(f"plate: projection {axes[0]} / {axes[1]}; TAN, TAN-SIP and TPV are understood")
+        if any(re.match(r"(CPDIS|CQDIS|D2IMDIS|PV\d_)", key) for key in cards) and not (is_tpv or _is_plain(cards)):
+            raise FrameError("plate: distortion in tables or PV polynomials; TAN, TAN-SIP and TPV are understood")
         if abs(float(cards.get("LONPOLE", 180.0)) - 180.0) > 1e-9:
             raise FrameError(f"plate: LONPOLE {cards['LONPOLE']}; only 180 is understood")
         order = [1, 0] if swapped else [0, 1]
@@ -63,6 +68,11 @@ class SkyMap:
         plane[:2, :2] = cd
         plane[:2, 2] = -cd @ origin
         bend = _sip(cards, origin) if any(axis.endswith("-SIP") for axis in axes) else None
+        if is_tpv:
+            cd_file = np.radians(cd_matrix(plate))
+            linear, constant, bend = _tpv(cards, origin, cd_file)
+            plane[:2, :2] = cd @ linear
+            plane[:2, 2] = cd @ (constant - linear @ origin)
         return cls(bend, np.column_stack([east, north, centre]) @ plane)
 
     def vectors(self, positions: np.ndarray) -> np.ndarray:
@@ -108,6 +118,99 @@ def _sip(cards: object, origin: np.ndarray) -> Bend | None:
     terms = [(d - p, p) for d in range(2, highest + 1) for p in range(d + 1)]
     coefficients = np.array([[found.get((axis, i, j), 0.0) for axis in "AB"] for i, j in terms])
     return Bend((float(origin[0]), float(origin[1])), 1.0, coefficients) if coefficients.any() else None
+
+
+def _tpv(cards: object, origin: np.ndarray, cd: np.ndarray) -> tuple[np.ndarray, np.ndarray, Bend | None]:
+    """TPV polynomials as a linear part, a constant and a bend, all in pixels: exact, as both are polynomials."""
+    values = {key: float(value) for key, value in dict(cards).items() if re.match(r"PV[12]_\d+$", key)}  # type: ignore[call-overload]
+    highest = max((int(key[4:]) for key, value in values.items() if value), default=1)
+    degree = next(d for d in range(1, 8) if highest <= tpv_terms(d)[-1][0] + d % 2)
+    if any(value and int(key[4:]) in PV_RADIAL for key, value in values.items()):
+        raise FrameError("plate: TPV with radial terms; such without are understood")
+    # On a grid whose size is such that no term vanishes against the others.
+    steps = np.linspace(-1.0, 1.0, 2 * degree + 3)
+    offsets = 1000.0 * np.column_stack([c.ravel() for c in np.meshgrid(steps, steps)])
+    straight = np.degrees(offsets @ cd.T)
+    bent = np.empty_like(straight)
+    for axis in (0, 1):
+        own, other = straight[:, axis], straight[:, 1 - axis]
+        bent[:, axis] = sum(
+            values.get(f"PV{axis + 1}_{number}", 1.0 if number == 1 else 0.0) * own**i * other**j
+            for number, i, j in tpv_terms(degree)
+        )
+    pixels = np.radians(bent) @ np.linalg.inv(cd).T
+    terms = np.linalg.lstsq(design(offsets, (0.0, 0.0), 1000.0, degree), pixels, rcond=None)[0]
+    linear, constant = terms[1:3].T / 1000.0, terms[0]
+    if degree == 1:
+        return linear, constant, None
+    # pixels = linear (offsets + bend) + constant
+    bend = terms[3:] @ np.linalg.inv(linear).T
+    return linear, constant, Bend((float(origin[0]), float(origin[1])), 1000.0, bend)
+
+
+def sky_of(plate: Plate, positions: np.ndarray) -> np.ndarray:
+    """Right ascension and declination (n, 2), degrees, of pixels (n, 2), 0-based: any projection FITS knows.
+
+    >>> cards = {"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRVAL1": 90.0, "CRVAL2": 0.0, "CRPIX1": 1.0,
+    ...          "CRPIX2": 1.0, "CD1_1": -0.001, "CD1_2": 0.0, "CD2_1": 0.0, "CD2_2": 0.001}
+    >>> sky_of(Plate(cards), np.array([[0.0, 0.0]])).tolist()
+    [[90.0, 0.0]]
+
+    Raises
+    ------
+    FrameError
+        The plate's cards make no world coordinate system.
+    """
+    positions = np.atleast_2d(np.asarray(positions, np.float64))
+    try:
+        return SkyMap.of(plate).sky(positions)
+    except FrameError:
+        return np.asarray(_general(plate).all_pix2world(positions, 0))
+
+
+def positions_of(plate: Plate, sky: np.ndarray) -> np.ndarray:
+    """Pixels (n, 2), 0-based, of places on the sky (n, 2), degrees; NaN where the plate does not reach.
+
+    Raises
+    ------
+    FrameError
+        The plate's cards make no world coordinate system.
+    """
+    sky = np.atleast_2d(np.asarray(sky, np.float64))
+    try:
+        return SkyMap.of(plate).positions(sky)
+    except FrameError:
+        return np.asarray(_general(plate).all_world2pix(sky, 0, quiet=True))
+
+
+def scale_of(plate: Plate, shape: tuple[int, int]) -> float:
+    """arcsec/px in the middle of an image (height, width)."""
+    middle = np.array([(shape[1] - 1) / 2.0, (shape[0] - 1) / 2.0])
+    corners = sky_of(plate, middle + np.array([[-0.5, 0.0], [0.5, 0.0], [0.0, -0.5], [0.0, 0.5]]))
+    a, b, c, d = unit_vectors(corners[:, 0], corners[:, 1])
+    area = np.linalg.norm(np.cross(b - a, d - c))
+    return float(np.degrees(np.sqrt(area)) * 3600.0)
+
+
+def _general(plate: Plate) -> Any:
+    """A WCS of its own for each call: astropy's are not safe to share among threads."""
+    import warnings
+
+    from astropy.wcs import WCS, FITSFixedWarning
+
+    lines = []
+    for key, value in plate.cards.items():
+        text = f"'{value:8}'" if isinstance(value, str) else f"{value!r:>20}".upper()
+        lines.append(f"{key:8}= {text}"[:80].ljust(80))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FITSFixedWarning)
+        try:
+            found = WCS("".join(lines))
+        except (ValueError, KeyError, TypeError) as error:
+            raise FrameError(f"plate: {' '.join(str(error).split())}") from error
+    if not found.has_celestial:
+        raise FrameError("plate: its cards tell no place on the sky")
+    return found.celestial
 
 
 def transform_of_plates(plate: Plate, reference: Plate) -> Transform:
