@@ -31,6 +31,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "library": ("firstlight.cli.library", "Keep calibration masters, and let every session use those that fit."),
     "info": ("firstlight.cli.info", "Show what firstlight understands of files, and from which keyword."),
     "detector": ("firstlight.cli.detector", "Measure a detector from its own bias frames, darks and flats."),
+    "solve": ("firstlight.cli.solve", "Find out where on the sky images lie, and write it into their headers."),
+    "catalogs": ("firstlight.cli.catalogs", "Star catalogues and deep-sky objects: list, search, find by name, fetch."),
     "meta": ("firstlight.cli.meta", "Airmass, Moon, night and site of frames; edit keywords; the table of sites."),
     "organize": (
         "firstlight.cli.organize",

@@ -96,11 +96,11 @@ def _copy(source: Any, out: Any, count: int) -> None:
         count -= len(piece)
 
 
-def plan_edit(path: Path, changes: Sequence[Change]) -> Edit:
+def plan_edit(path: Path, changes: Sequence[Change], told: Sequence[str] | None = None) -> Edit:
     """Work out what changes would do to a file.
 
     A keyword is changed where it stands, in the header of the image or in the primary one; a new one goes to the
-    image's. Each change is told in a HISTORY card. A checksum is made right again.
+    image's. Each change is told in a HISTORY card, or ``told`` in their place. A checksum is made right again.
 
     Raises
     ------
@@ -130,7 +130,8 @@ def plan_edit(path: Path, changes: Sequence[Change]) -> Edit:
     for i in sorted(places):
         old = _cards(content.read(units[i].header_start, units[i].data_start - units[i].header_start))
         if i == image and done:
-            lists[i] += _split("".join(format_card("HISTORY", f"{EDITED}{each}") for each in done))
+            lines = [str(each) for each in done] if told is None else told
+            lists[i] += _split("".join(format_card("HISTORY", f"{EDITED}{line}") for line in lines))
         if lists[i] != old:
             header = _assembled(lists[i])
             changed.append((units[i].header_start, units[i].data_start, header))

@@ -53,9 +53,11 @@ def _between(x, y, n, a, b, found):
 
 
 @kernel
-def quads_of_sky(vectors, mags, start, lowest, size, columns, first, shortest, most, codes, members):
-    """Quads of the stars in each cell and around it whose longest side is ``shortest`` to 1.41 times that (radians) with
-    its middle in the cell, those of bright stars first, ``most`` a cell. Returns how many were written.
+def quads_of_sky(
+    vectors, mags, start, lowest, size, columns, first, shortest, most, codes, members,
+):  # fmt: skip
+    """Quads of the stars in each cell and around it whose longest side is ``shortest`` to 1.41 times that (radians)
+    with its middle in the cell, those of bright stars first, ``most`` a cell. Returns how many were written.
 
     Stars lie in order of cells, within a cell brightest first.
     """

@@ -8,7 +8,7 @@ from firstlight.kernels.jit import inner_kernel, kernel
 
 
 def bands(size: float, lowest: float, highest: float) -> tuple[float, np.ndarray, np.ndarray]:
-    """Layout of cells of ``size`` radians between two declinations: lower edge, columns of each band, first cell of each.
+    """Cells of ``size`` radians between two declinations: lower edge, columns of each band, first cell of each band.
 
     The last entry of the first cells is the number of cells. Columns go once round the sky and are ``size`` wide or
     wider on the whole of their band.
@@ -50,8 +50,8 @@ def cells_of(vectors, lowest, size, columns, first, out):
 
 @inner_kernel
 def nearest(vector, reach, vectors, start, lowest, size, columns, first):
-    """Star nearest to a direction, within ``reach`` radians (at most a cell): index or -1, distance squared (chord), and
-    the stars per steradian of the cells looked at."""
+    """Star nearest to a direction, within ``reach`` radians (at most a cell): index or -1, distance squared (chord),
+    and the stars per steradian of the cells looked at."""
     best, closest, seen, looked = -1, reach * reach, 0, 0.0
     n = len(columns)
     here = band_of(vector[2], lowest, size, n)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from firstlight.model.plate import Plate
-from firstlight.ops.align.plate_fit import PlateFit, design
+from firstlight.ops.align.plate_fit import PlateFit, design, recentred
 
 Form = Literal["sip", "tpv"]
 GRID = 25
@@ -21,6 +21,8 @@ def plate_of_fit(fit: PlateFit, form: Form = "sip") -> Plate:
     SIP (Shupe et al. 2005) holds the distortion in pixels, with its inverse; TPV in degrees on the plane, as SCAMP and
     SWarp use it.
     """
+    # Two steps: the first may be of pixels, the second is of nothing that counts.
+    fit = recentred(recentred(fit))
     rms = fit.rms * fit.scale
     cards: dict[str, Any] = {
         "WCSAXES": 2,
@@ -34,7 +36,7 @@ def plate_of_fit(fit: PlateFit, form: Form = "sip") -> Plate:
         "CRPIX2": fit.origin[1] + 1.0,
     }
     cd = fit.cd
-    # What is left of the constant after the last shift of the tangent point goes into the pixel.
+    # What is left of the constant (1e-9 px) goes into the pixel.
     shift = np.linalg.solve(cd, fit.terms[0])
     cards["CRPIX1"] -= float(shift[0])
     cards["CRPIX2"] -= float(shift[1])

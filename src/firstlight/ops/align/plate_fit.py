@@ -43,6 +43,8 @@ class PlateFit:
     """Natural logarithm of the odds that the stars speak for this plate."""
     in_field: int
     """Stars of the catalogue in the image, as many as were looked at."""
+    catalog: Catalog | None = None
+    """What it was fitted to; ``entries`` counts in it."""
 
     @property
     def cd(self) -> np.ndarray:
@@ -126,7 +128,7 @@ def fit_plate(
     positions : (n, 2), brightest first.
     errors : (n,) px, of one axis.
     catalog : stars of the field at the epoch of the image, brightest first.
-    order : of the distortion, 1 (none) to 5; 0: the lowest that predicts stars left out of the fit about as well as any.
+    order : of the distortion, 1 (none) to 5; 0: the lowest that predicts stars left out about as well as any.
     """
     fit = replace(start)
     vectors = catalog.vectors
@@ -134,10 +136,11 @@ def fit_plate(
     reach = max(4.0, 0.005 * diagonal)
     highest = order or ORDERS[-1]
     for step in range(12):
-        fit, plane = _recentred(fit, vectors)
+        fit = recentred(fit)
+        plane = on_tangent_plane(vectors, fit.ra, fit.dec)
         stars, entries = _pairs(fit, positions, plane, shape, reach * fit.scale / 3600.0)
         if len(stars) < 4:
-            return replace(fit, stars=stars, entries=entries, residuals=np.empty((0, 2)), in_field=len(plane))
+            return replace(fit, stars=stars, entries=entries, residuals=np.empty((0, 2)), odds=0.0)
         allowed = [k for k in ORDERS if k <= highest and (k == 1 or PER_TERM * _terms(k) / 2 <= len(stars))]
         if order and order in allowed and step > 2:
             allowed = [order]
@@ -151,11 +154,11 @@ def fit_plate(
         reach = smaller if step else min(smaller * 1.5, reach)
         if rests:
             break
-    return verified(fit, positions, catalog, shape)
+    return verified(replace(fit, catalog=catalog), positions, catalog, shape)
 
 
-def _recentred(fit: PlateFit, vectors: np.ndarray) -> tuple[PlateFit, np.ndarray]:
-    """The plate about where its origin lies, and the catalogue on that plane."""
+def recentred(fit: PlateFit) -> PlateFit:
+    """The plate about where its origin lies."""
     ra, dec = fit.sky(np.array([fit.origin]))
     moved = replace(fit, ra=float(ra[0]), dec=float(dec[0]))
     if fit.ra != moved.ra or fit.dec != moved.dec:
@@ -167,7 +170,7 @@ def _recentred(fit: PlateFit, vectors: np.ndarray) -> tuple[PlateFit, np.ndarray
             design(grid, fit.origin, fit.size, fit.order), on_tangent_plane(sky, moved.ra, moved.dec), rcond=None
         )
         moved = replace(moved, terms=terms)
-    return moved, on_tangent_plane(vectors, moved.ra, moved.dec)
+    return moved
 
 
 def _pairs(

@@ -40,7 +40,7 @@ class Bounds:
     radius: float = 180.0
     """Degrees from there to where the centre may be."""
     flipped: bool | None = None
-    """False: with x to the right, y up and north up, east is left, as the sky is seen; True: as in a mirror; None: either."""
+    """False: x to the right, y up and north up have east on the left, as on the sky; True: as in a mirror."""
 
 
 @dataclass(frozen=True)
