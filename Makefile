@@ -57,7 +57,7 @@ docs: $(READY)
 	@$(BIN)/python docs/generate.py
 
 # Optional: plate solvers, the programs that tests and benchmarks compare with, a browser for the review page.
-PROGRAMS := python3-venv libgomp1 astrometry.net source-extractor psfex scamp swarp stiff indi-bin chromium siril fitsverify
+PROGRAMS := python3-venv libgomp1 astrometry.net astrometry-data-tycho2-07 astrometry-data-tycho2-10-19 source-extractor psfex scamp swarp stiff indi-bin chromium siril fitsverify
 system:
 	@sh -c 'set -u; \
 	command -v apt-get >/dev/null || { echo "make system: no apt-get here; optional programs were not installed"; exit 0; }; \

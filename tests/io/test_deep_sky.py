@@ -15,7 +15,8 @@ from firstlight.model.deep_sky import plain_name
         ("M31", "NGC 224", 10.685, 41.269), ("messier 031", "NGC 224", 10.685, 41.269),
         ("ngc7000", "NGC 7000", 314.82, 44.53), ("NGC 0891", "NGC 891", 35.64, 42.35),
         ("North America Nebula", "NGC 7000", 314.82, 44.53), ("Horsehead", "B 33", 85.25, -2.46),
-        ("IC 434", "IC 434", 85.25, -2.46), ("Caldwell 14", "C 14", 35.2, 57.1), ("Dumbbell Nebula", "NGC 6853", 299.9, 22.72),
+        ("IC 434", "IC 434", 85.25, -2.46), ("Caldwell 14", "C 14", 35.2, 57.1),
+        ("Dumbbell Nebula", "NGC 6853", 299.9, 22.72),
     ],
 )  # fmt: skip
 def test_names_as_people_write_them(name, main, ra, dec):

@@ -18,7 +18,7 @@ _FOLDER = click.option(
 
 @click.group("catalogs")
 def command() -> None:
-    """Star catalogues and objects: list, search, look up by name, fetch.
+    """Star catalogues and deep-sky objects: list, search, find by name, fetch.
 
     \b
     firstlight catalogs list                            what is here, and how deep it is

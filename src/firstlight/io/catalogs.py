@@ -6,7 +6,7 @@ import hashlib
 import importlib.util
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -109,7 +109,7 @@ def open_catalog(name: str | os.PathLike[str], folders: Sequence[str | os.PathLi
         return whole_sky(folders)
     here = {entry.name: entry for entry in find_catalogs(folders)}
     if text in here:
-        return _opened(here[text].path)
+        return replace(_opened(here[text].path), source=text)
     path = Path(text).expanduser()
     if path.is_file():
         return _opened(path)

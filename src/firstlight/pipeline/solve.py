@@ -129,17 +129,21 @@ def solve_plate(
     job = _Job(image, p, stars, errors, shape, LocalSky(p.catalog, p.catalogs, year_of(image.meta)), begun, path)
     attempts = attempts_for(image.meta, image.plate, shape, p, previous)
     reasons: list[str] = []
+    problem: InputError | None = None
     for engine in _engines(p):
         try:
             found = job.native(attempts) if engine == "native" else job.other(engine, attempts)
         except FrameError as error:
             reasons.append(str(error))
             continue
-        except InputError:
+        except InputError as error:
             if p.engine != "auto":
                 raise
+            problem = problem or error
             continue
         return replace(found, seconds=time.monotonic() - begun)
+    if problem is not None and not reasons:
+        raise problem
     raise FrameError("; ".join(dict.fromkeys(reasons)) or "solve: no engine is here; `firstlight catalogs where` helps")
 
 

@@ -173,7 +173,7 @@ def attempts_for(
                 found.append(Attempt(bounds, name, 0.3))
         header, source = _of_header(meta, asked, p)
         if source:
-            found.append(Attempt(header, source, 0.5))
+            found.append(Attempt(header, ", ".join([*words, source]), 0.5))
     found.append(Attempt(asked, ", ".join(words) or "blind"))
     return found
 
