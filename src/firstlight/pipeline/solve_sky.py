@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from firstlight.model.catalog import Catalog
 from firstlight.model.quad_index import QuadIndex
 from firstlight.ops.align.plate_search import SHORTEST, Bounds
 from firstlight.ops.align.quad_index import LARGEST, build_index, smallest_level
+
+T = TypeVar("T")
 
 SKY = 41252.96
 """Square degrees."""
@@ -45,10 +48,7 @@ class LocalSky:
                 yield build_index(stars, shortest, min(largest, LARGEST))
             return
         if self.catalog == AUTO:
-            begun = time.monotonic()
-            index = sky_index(self.folders)
-            self.preparing += time.monotonic() - begun
-            yield index
+            yield self._timed(lambda: sky_index(self.folders))
         yield from self._tables()
 
     def _tables(self) -> Iterator[QuadIndex]:
@@ -59,13 +59,19 @@ class LocalSky:
             names = [self.catalog]
         for name in names:
             try:
-                found = _table_index(name, self.folders)
+                found = self._timed(lambda: _table_index(name, self.folders))  # noqa: B023
             except InputError:
                 if self.catalog != AUTO:
                     raise
                 continue
             if found is not None:
                 yield found
+
+    def _timed(self, make: Callable[[], T]) -> T:
+        begun = time.monotonic()
+        made = make()
+        self.preparing += time.monotonic() - begun
+        return made
 
     def cone(self, ra: float, dec: float, radius: float, most: int) -> Catalog:
         """The brightest stars of a circle, where they are at the epoch of the image."""
