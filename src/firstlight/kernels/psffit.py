@@ -224,6 +224,8 @@ def _fit_group(
     settled = False
     derivative = np.empty((size, n))
     chi = 0.0
+    damping, best_chi, best_sky = 0.0, np.inf, 0.0
+    best_place, best_matrix, best_vector = np.empty((count, 3)), np.empty((size, size)), np.empty(size)
     for step in range(STEPS):
         _evaluate(surfaces, oversampling, xs, ys, members, reach + limit, n, lx, ly, lines, window, place, shares)
         for k in range(n):
@@ -252,6 +254,19 @@ def _fit_group(
                 matrix[a, b] = _dot3(weights, derivative[a], derivative[b], n)
         if settled or step == STEPS - 1:
             break
+        if step > 0 and not chi <= 1.001 * best_chi:
+            # Too far: back, and on in a shorter step (Levenberg and Marquardt).
+            damping = max(10.0 * damping, 0.03)
+            place[:], sky, chi = best_place, best_sky, best_chi
+            matrix[:size, :size], vector[:size] = best_matrix, best_vector
+            if damping > 1e4:
+                return False
+        else:
+            damping = 0.2 * damping if damping > 1e-3 else 0.0
+            best_place[:], best_sky, best_chi = place, sky, chi
+            best_matrix[:], best_vector[:] = matrix[:size, :size], vector[:size]
+        for a in range(size):
+            matrix[a, a] *= 1.0 + damping
         if move and step == 0:
             # Places cannot be told before there is a flux.
             for q in range(count):

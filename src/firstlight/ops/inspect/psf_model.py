@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 import numpy as np
@@ -10,7 +11,7 @@ from pydantic import Field as Bounds
 from firstlight.errors import FrameError
 from firstlight.model.bell import Bell
 from firstlight.model.image import Image
-from firstlight.model.psf import Psf
+from firstlight.model.psf import NO_WINGS, Psf
 from firstlight.model.stars import Stars
 from firstlight.ops.inspect.background import Background, measure_background
 from firstlight.ops.inspect.plane import Plane, plane_of
@@ -98,6 +99,7 @@ def psf_of_plane(
         )
     field = prepare(plane, sky)
     shape = plane.data.shape
+    middle = ((shape[1] - 1) / 2, (shape[0] - 1) / 2)
     bell = _first_guess(stars.take(chosen))
     psf = Psf.of_bell(bell, shape)
     for last in (False,) * (ROUNDS - 1) + (True,):
@@ -111,11 +113,13 @@ def psf_of_plane(
             psf = solve_psf(cutouts, bell, degree, shape, best_freedom(cutouts, bell, degree, shape))
         else:
             psf = solve_psf(cutouts, bell, min(degree, 1), shape)
-        bell, (dx, dy) = fit_bell(psf, (shape[1] - 1) / 2, (shape[0] - 1) / 2, moffat=True)
+        moffat, (dx, dy) = fit_bell(psf, *middle, moffat=True)
+        bell = moffat if moffat.beta < NO_WINGS else fit_bell(psf, *middle, moffat=False)[0]
         if not last:
             # The splines follow wherever the stars are said to be: the nearest profile says where the centre is.
             psf = solve_psf(cutouts.moved(dx, dy), bell, min(degree, 1), shape)
-    return _finished(psf, bell)
+    gaussian, _ = fit_bell(psf, *middle, moffat=False)
+    return replace(psf, gaussian=gaussian, moffat=moffat)
 
 
 def _fits(fitted: Fitted, stars: Stars, chosen: np.ndarray, psf: Psf) -> np.ndarray:

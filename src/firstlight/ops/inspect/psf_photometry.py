@@ -17,8 +17,6 @@ MOST = 8
 """Stars of a group; of more that touch, the others are taken as they are known."""
 REACH = 2.2
 """Pixels within so many FWHM (and one px) of a star take part in its fit."""
-SWEEPS = 2
-"""Each group is fitted against what the others leave: twice, as that of the others is right after the first."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +79,8 @@ def fit_stars(
     Parameters
     ----------
     x, y, flux : where the stars are thought to be, and how bright (only to begin with).
-    move : False keeps the places as they are given (forced photometry).
+    move : False keeps the places as they are given (forced photometry); so does a star whose fit does not come to rest.
+        Then the errors of the place are NaN. Groups with others near are fitted twice, as those are right only then.
 
     Errors are those of the least squares: honest where gain and background are.
     """
@@ -98,22 +97,30 @@ def fit_stars(
     reach = min(REACH * psf.fwhm + 1.0, psf.radius - 1.0)
     members, starts = groups_of(xs, ys, TOUCH * psf.fwhm)
     again = _with_neighbours(xs, ys, members, starts, 2 * reach)
-    for sweep in range(SWEEPS):
-        if sweep:
-            members, starts = _only(members, starts, again)
-        if len(members) == 0:
-            break
+
+    def fit(members: np.ndarray, starts: np.ndarray, move: bool) -> None:
         psffit.fit_groups(
             rest, field.bad, psf.coefficients, psf.oversampling, terms, xs, ys, fluxes, members, starts, noise,
             field.photons, reach, psf.radius, move, out,
         )  # fmt: skip
+
+    fit(members, starts, move)
+    if again.any():
+        fit(*_only(members, starts, again), move)
+    moved = np.full(n, move)
+    lost = np.flatnonzero(out[:, psffit.CONVERGED] == 0)
+    if move and len(lost):
+        # What is too faint to say where it is may still say how bright.
+        fit(lost, np.arange(len(lost) + 1), False)
+        moved[lost] = False
     failed = out[:, psffit.CONVERGED] == 0
     errors = out[:, [psffit.FLUX_ERROR, psffit.X_ERROR, psffit.Y_ERROR]]
     errors[failed] = np.nan
     fitted_flux = np.where(failed, np.nan, fluxes)
-    if move:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            fitted_flux = fitted_flux * (1.0 - np.minimum((errors[:, 0] / fitted_flux) ** 2, 0.5))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        uphill = np.minimum((errors[:, 0] / fitted_flux) ** 2, 0.5)
+    fitted_flux = np.where(moved, fitted_flux * (1.0 - uphill), fitted_flux)
+    errors[~moved, 1:] = np.nan
     back = np.empty(n, int)
     back[order] = np.arange(n)
     columns = (xs, ys, fitted_flux, *errors.T, out[:, psffit.SKY], np.where(failed, np.nan, out[:, psffit.CHI]))

@@ -21,6 +21,8 @@ CHANGE = 0.4
 """The same for what changes over the field, against what is the same everywhere, for each degree of the polynomial."""
 FREEDOMS = (1.0, 0.3, 0.1, 0.03)
 """Factors to both that are tried."""
+CORE = 2.0
+"""FWHM around the centre within which the light is that of the closed form."""
 NUDGE = 0.03
 SCATTER = 0.01
 """Widths and elongations of stars differ by this much from any polynomial."""
@@ -112,11 +114,11 @@ def solve_psf(cutouts: Cutouts, bell: Bell, degree: int, shape: tuple[int, int],
         if kept.all():
             break
         weights = weights * kept
-    # All stars have the same light in all; what their fluxes were thought to be is no matter of the profile.
-    found += form
-    sums = found.sum(axis=(1, 2))
-    found[0] *= as_splines(closed).sum() / sums[0]
-    found[1:] -= (sums[1:] / sums[0])[:, None, None] * found[0]
+    # What the fluxes were thought to be is no matter of the profile: within a few FWHM there is as much light as in the
+    # closed form, in every part of the field. (Over all splines the noise of the wings would count.)
+    core = np.hypot(offsets[None, :], offsets[:, None]) <= CORE * bell.fwhm
+    shares = found[:, core].sum(axis=1) / as_splines(closed)[core].sum()
+    found += form - shares[:, None, None] * as_splines(closed)
     dof = np.maximum((weights > 0).sum(axis=(1, 2)) - 3, 1)
     chi = (weights * off**2).sum(axis=(1, 2)) / dof
     return Psf(found, oversampling, shape, bell, bell, len(cutouts), float(np.median(chi)))
