@@ -34,7 +34,9 @@ def _excess(rest, light, bad, noise, photons, doubt, taps, y, x):
 
 
 @kernel
-def find_companions(rest, light, bad, xs, ys, look, noise, photons, doubt, taps, reach, threshold, fx, fy, strength, of):
+def find_companions(
+    rest, light, bad, xs, ys, look, noise, photons, doubt, taps, reach, threshold, fx, fy, strength, of
+):
     """Local maxima of the matched filter over what is left within ``reach`` px of each star of ``look``.
 
     ``light`` is the plane with the stars, ``rest`` without. Results go into ``fx``, ``fy``, ``strength`` (sigma) and

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -40,9 +40,9 @@ def part_blends(
 ) -> Parted:
     """Look for companions of stars that the PSF does not suit, and fit all anew, until none is found.
 
-    A star is a blend where its misfit stands above chance and the residual shows another star, ``threshold`` sigma above
-    noise and 3 % of the light taken away. One companion at a time is added: an equal pair one FWHM apart leaves two lobes
-    with a hole between them; with a star on one of them, the first moves to where the other is.
+    A star is a blend where its misfit stands above chance and the residual shows another star, ``threshold`` sigma
+    above noise and 3 % of the light taken away. One companion at a time is added: an equal pair one FWHM apart leaves
+    two lobes with a hole between them; with a star on one of them, the first moves to where the other is.
 
     Parameters
     ----------
@@ -126,8 +126,3 @@ def _real(fitted: Fitted, psf: Psf, threshold: float, added: int) -> np.ndarray:
         if (new[i] or new[j]) and (flux[faint] < FAINTEST * flux[bright] or apart < NEAREST * psf.fwhm):
             real[faint] = False
     return real | ~(new | near_new)
-
-
-def join(parts: list[Fitted]) -> Fitted:
-    """One list after the other."""
-    return Fitted(**{f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Fitted)})

@@ -26,6 +26,8 @@ from firstlight.units import Adu, Percent, Px, Unit
 UNSHARP = 8.0
 """Errors of places grow by sqrt(1 + 8 / SNR^2): near the limit a star's place is less certain than its curvature says.
 (The scatter of simulated stars of FWHM 1.8 to 5 px at SNR 5 is 1.14 times the least squares' error.)"""
+UNLIKE = 1.5
+"""Where chi^2 per degree of freedom lies above this, errors grow by its root."""
 
 
 class StarList(Params):
@@ -111,9 +113,7 @@ def _inside(stars: Stars, shape: tuple[int, int], p: StarList) -> np.ndarray:
     return (dx >= p.margin) & (dy >= p.margin) & ~near_corner
 
 
-def _by_psf(
-    plane: Plane, stars: Stars, psf: Psf, sky: Background, threshold: float, p: StarList
-) -> StarTable:
+def _by_psf(plane: Plane, stars: Stars, psf: Psf, sky: Background, threshold: float, p: StarList) -> StarTable:
     field = prepare(plane, sky)
     fitted, rest = fit_stars(field, psf, stars.x, stars.y, stars.flux)
     origin = np.arange(len(stars))
@@ -127,12 +127,15 @@ def _by_psf(
     members, starts = groups_of(fitted.x, fitted.y, TOUCH * psf.fwhm)
     size = np.empty(len(fitted), int)
     size[members] = np.repeat(np.diff(starts), np.diff(starts))
-    snr = fitted.flux / fitted.flux_error
+    # Of very bright stars the PSF is not known well enough for their photons.
+    unlike = np.sqrt(np.where(fitted.chi > UNLIKE, fitted.chi, 1.0))
+    flux_error = fitted.flux_error * unlike
+    snr = fitted.flux / flux_error
     level, _ = sky.sample(fitted.x, fitted.y)
-    wider = np.sqrt(1.0 + UNSHARP / np.maximum(snr, 1.0) ** 2)
+    wider = unlike * np.sqrt(1.0 + UNSHARP / np.maximum(snr, 1.0) ** 2)
     saturated = np.where(new, 0.0, stars.saturated[origin])
     return _table(
-        fitted.x, fitted.y, fitted.x_error * wider, fitted.y_error * wider, fitted.flux, fitted.flux_error,
+        fitted.x, fitted.y, fitted.x_error * wider, fitted.y_error * wider, fitted.flux, flux_error,
         level + fitted.sky, snr, shapes, fitted.chi, saturated > 0, size > 1, new,
         _cut(fitted, plane, psf.fwhm),
     )  # fmt: skip
