@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from firstlight.library.match import same_exposure, same_gain
+from firstlight.ops.stack.choice import SELECT_BY, not_among_best, not_chosen_by
 from firstlight.pipeline.measure import Light
 from firstlight.pipeline.register import Placed
 from firstlight.pipeline.settings import Select
@@ -45,8 +46,13 @@ def _alike(lights: Sequence[Light]) -> list[list[int]]:
 
 def _against(lights: Sequence[Light], rule: Select) -> list[str]:
     reasons = [""] * len(lights)
-    if rule.everything or len(lights) < FEWEST:
+    if rule.everything:
         return reasons
+    return _chosen(lights, rule, _outliers(lights, rule) if len(lights) >= FEWEST else reasons)
+
+
+def _outliers(lights: Sequence[Light], rule: Select) -> list[str]:
+    reasons = [""] * len(lights)
     fwhm = _column(lights, "fwhm")
     background = np.array([light.level.mean() for light in lights])
     noise = np.array([light.noise.mean() for light in lights])
@@ -67,6 +73,36 @@ def _against(lights: Sequence[Light], rule: Select) -> list[str]:
             why.append(f"eccentricity {shape[i]:.2f} above {rule.eccentricity:g}")
         reasons[i] = "; ".join(why)
     return reasons
+
+
+def _chosen(lights: Sequence[Light], rule: Select, reasons: list[str]) -> list[str]:
+    """What the user's formula and share leave."""
+    metrics = metrics_of_lights(lights)
+    if rule.where:
+        reasons = [old or new for old, new in zip(reasons, not_chosen_by(rule.where, metrics))]
+    left = np.array([not reason for reason in reasons])
+    return [old or new for old, new in zip(reasons, not_among_best(metrics, rule.best, rule.best_by, left))]
+
+
+def metrics_of_lights(lights: Sequence[Light]) -> dict[str, np.ndarray]:
+    """Every one of `SELECT_BY`, float64; NaN where it is not known."""
+    rows = [
+        {
+            "stars": light.quality.n_stars,
+            "fwhm": light.quality.fwhm,
+            "hfr": light.quality.hfr,
+            "eccentricity": light.quality.eccentricity,
+            "snr": light.quality.snr,
+            "background": float(light.level.mean()),
+            "gradient": light.quality.gradient,
+            "noise": float(light.noise.mean()),
+            "exposure": light.frame.meta.exposure,
+            "airmass": light.frame.meta.airmass,
+            "temperature": light.frame.meta.temperature,
+        }
+        for light in lights
+    ]
+    return {name: np.array([row[name] for row in rows], np.float64) for name in SELECT_BY}
 
 
 def reasons_after_registration(placed: Sequence[Placed], rule: Select) -> list[str]:

@@ -12,8 +12,10 @@ from firstlight.ops.align.match import MatchStars
 from firstlight.ops.inspect.stars import FindStars
 from firstlight.ops.meta.facts import Facts
 from firstlight.ops.registry import Params
+from firstlight.ops.stack.choice import SELECT_BY, BestBy, check_percent
 from firstlight.ops.stack.combine import Combine
 from firstlight.ops.stack.drizzle import Drizzle
+from firstlight.ops.stack.formula import check_formula
 from firstlight.ops.stack.normalize import Mode
 from firstlight.ops.stack.weights import Weighing
 from firstlight.pipeline.comet import Comet
@@ -105,8 +107,27 @@ class Select(Params):
     ``local`` 70 is better: thin clouds also change the gradient of the sky."""
     eccentricity: Annotated[float, Field(gt=0, le=1)] = 0.8
     """Frames whose stars are more elongated than this are set aside, unless half of the group is."""
+    best: Annotated[Percent, Field(gt=0, le=100)] = 100.0
+    """Of each group only this share of the frames is kept, the best: 70 keeps 70 %."""
+    best_by: BestBy = "score"
+    """What is best: ``score`` (many stars, sharp and round), or one number: ``fwhm hfr eccentricity background noise``
+    (the least), ``stars snr`` (the most)."""
+    where: str = ""
+    """Only frames for which this is true are kept: ``fwhm < 1.3*median(fwhm) and stars > 0.6*median(stars)``."""
     everything: bool = False
     """Keep every frame that can be registered."""
+
+    @field_validator("best")
+    @classmethod
+    def _is_percent(cls, value: float) -> float:
+        return check_percent(value)
+
+    @field_validator("where")
+    @classmethod
+    def _is_formula(cls, text: str) -> str:
+        if text:
+            check_formula(text, SELECT_BY)
+        return text
 
 
 class Normalize(Params):

@@ -30,6 +30,8 @@ __all__ = ["PRESETS", "Camera", "Comet", "Night", "Scene", "Sky", "Telescope", "
 
 FAINTEST = 0.02
 """e- in a pixel below which the wing of a star is not drawn."""
+HALO = 3.5
+"""Width of a halo of dew, against the star's."""
 LAMP = {"R": 0.75, "G": 1.0, "B": 0.6}
 """Colour of the flat field lamp."""
 
@@ -193,6 +195,9 @@ class Scene:
     def _add_stars(self, out: np.ndarray, frame: FrameTruth, flux: np.ndarray, cell: np.ndarray, floor: float) -> None:
         ideal = np.column_stack([self.field.x, self.field.y])
         x, y = distort(frame.transform.inverse(ideal), self.night.shape, self.night.telescope.distortion).T
+        if frame.halo:
+            halo, flux = frame.halo * flux, (1 - frame.halo) * flux
+            render_stars(out.shape, x, y, halo, HALO * frame.fwhm, cell=cell, floor=floor, out=out)
         render_stars(
             out.shape,
             x,

@@ -216,6 +216,9 @@ class Night(Settings):
     """Mean number in a frame of the longest exposure."""
     bumps: Fraction = 0.0
     """Part of the lights with stars dragged long by wind."""
+    faults: tuple[str, ...] = ()
+    """Faults planted in lights, counted from 1: clouds@5-8, wind@10, focus@12-15, satellite@17, plane@18, dew@20-24,
+    moon@26-30; a number behind a colon is how strong."""
     camera: Camera = Camera()
     telescope: Telescope = Telescope()
     sky: Sky = Sky()

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
+from firstlight.simulate.faults import plant
 from firstlight.simulate.geometry import airmass, altitude, frame_transform, panel_transform, pointing
 from firstlight.simulate.scene import FWHM_PER_SIGMA, sky_coefficients
 from firstlight.simulate.settings import Night
@@ -21,7 +22,7 @@ def generator(night: Night, purpose: int, number: int = 0) -> np.random.Generato
     return np.random.Generator(np.random.SFC64(np.random.SeedSequence(night.seed, spawn_key=(purpose, number))))
 
 
-PLAN, DETECTOR, FIELD, NEBULA, RAYS, NOISE = range(6)
+PLAN, DETECTOR, FIELD, NEBULA, RAYS, NOISE, FAULTS = range(7)
 
 
 def plan_shots(night: Night) -> tuple[FrameTruth, ...]:
@@ -131,7 +132,7 @@ def _plan_lights(night: Night, rng: np.random.Generator, clock: _Clock) -> list[
                     trails=trails,
                 )
             )
-    return shots
+    return plant(shots, night, generator(night, FAULTS)) if night.faults else shots
 
 
 def _plan_dark(

@@ -67,6 +67,10 @@ class FrameTruth:
     """Coefficients of `firstlight.simulate.scene.sky_coefficients`, e-/s/px in a clear or green pixel; of a flat, those
     of the lamp."""
     trails: tuple[Trail, ...] = ()
+    halo: float = 0.0
+    """Share of a star's light that dew spreads over a halo."""
+    fault: str = ""
+    """What was planted (`firstlight.simulate.faults`), in words; empty: nothing."""
 
     @property
     def sky_level(self) -> float:

@@ -24,6 +24,7 @@ _OPERATORS: dict[type[ast.AST], Callable[..., np.ndarray]] = {
     ast.Div: operator.truediv,
     ast.Pow: operator.pow,
     ast.USub: operator.neg,
+    ast.Not: lambda value: (value == 0).astype(np.float64),
     ast.UAdd: operator.pos,
     ast.Lt: operator.lt,
     ast.LtE: operator.le,
@@ -55,6 +56,11 @@ def _share(values: np.ndarray) -> np.ndarray:
     return np.where(high > low, (values - low) / np.where(high > low, high - low, 1.0), 1.0 + 0.0 * values)
 
 
+def _percentile(values: np.ndarray, percent: np.ndarray) -> np.ndarray:
+    at = float(np.clip(percent.flat[0], 0, 100))
+    return _over_frames(lambda finite: float(np.percentile(finite, at)))(values)
+
+
 _FUNCTIONS: dict[str, tuple[Callable[..., np.ndarray], int, int]] = {
     "median": (_over_frames(np.median), 1, 1),
     "mean": (_over_frames(np.mean), 1, 1),
@@ -64,6 +70,11 @@ _FUNCTIONS: dict[str, tuple[Callable[..., np.ndarray], int, int]] = {
     "min": (_extreme(np.min, np.minimum), 1, 9),
     "max": (_extreme(np.max, np.maximum), 1, 9),
     "share": (_share, 1, 1),
+    "percentile": (
+        lambda values, q: _over_frames(lambda v: float(np.percentile(v, np.clip(q[0], 0, 100))))(values),
+        2,
+        2,
+    ),
     "sqrt": (np.sqrt, 1, 1),
     "log": (np.log, 1, 1),
     "log10": (np.log10, 1, 1),
@@ -90,10 +101,10 @@ def evaluate_formula(text: str, metrics: Mapping[str, np.ndarray]) -> np.ndarray
 
     Parameters
     ----------
-    text : arithmetic (``+ - * / **``), comparisons (1 where true, else 0), numbers, names of metrics, and the functions
-        ``median mean std mad sum min max`` over the frames (NaN left out; ``min`` and ``max`` of several arguments:
-        frame by frame), ``share`` (from 0 at the lowest frame to 1 at the highest; 1 where all are equal), ``sqrt log
-        log10 exp abs where(test, yes, no)``.
+    text : arithmetic (``+ - * / **``), comparisons and ``and or not`` (1 where true, else 0), numbers, names of
+        metrics, and the functions ``median mean std mad sum min max`` over the frames (NaN left out; ``min`` and
+        ``max`` of several arguments: frame by frame), ``percentile(x, q)``, ``share`` (from 0 at the lowest frame to 1
+        at the highest; 1 where all are equal), ``sqrt log log10 exp abs where(test, yes, no)``.
     metrics : name to float64 (frames,).
 
     Returns
@@ -140,11 +151,15 @@ def _value(node: ast.AST, metrics: Mapping[str, np.ndarray], text: str, shape: t
         terms = [value(node.left), *map(value, node.comparators)]
         true = [_OPERATORS[type(op)](a, b) for op, a, b in zip(node.ops, terms, terms[1:])]
         return np.logical_and.reduce(true).astype(np.float64)
+    if isinstance(node, ast.BoolOp):
+        over = np.logical_and if isinstance(node.op, ast.And) else np.logical_or
+        return over.reduce([value(each) != 0 for each in node.values]).astype(np.float64)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
         return _call(node.func.id, [value(each) for each in node.args], text)
     what = ast.unparse(node)
     raise SpecError(
-        f"formula {text!r}: {what!r} is not allowed; numbers, metrics, + - * / **, comparisons and functions are"
+        f"formula {text!r}: {what!r} is not allowed; numbers, metrics, + - * / **, comparisons, and, or, not and "
+        "functions are"
     )
 
 
