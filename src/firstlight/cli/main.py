@@ -65,7 +65,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "combine": ("firstlight.cli.combine", "Combine images of different filters into one."),
     "ops": ("firstlight.cli.ops", "List the operations."),
     "stars": ("firstlight.cli.stars", "List the stars of images: places, light, widths, shapes, the PSF."),
-    "quality": ("firstlight.cli.quality", "Tell good frames of a session from poor ones, and say why."),
+    "quality": ("firstlight.cli.quality", "Tell good frames from poor ones, and say why."),
     "aavso": ("firstlight.cli.aavso", "Check reports of AAVSO's Extended Format 1.2 against the rules of the format."),
     "timeseries": ("firstlight.cli.timeseries", "From a folder of frames to a light curve."),
     "simulate": ("firstlight.cli.simulate", "Write a simulated night of raw frames, and the truth beside it."),

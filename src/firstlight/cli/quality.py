@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from firstlight.cli.answer import tell
 from firstlight.cli.progress import TerminalProgress
 from firstlight.cli.settings import SettingsCommand, options_of, settings_from
 from firstlight.cli.tables import plain_table, terminal_width
@@ -45,12 +46,24 @@ def command(given: tuple[Path, ...], output: Path | None, dry_run: bool, quiet: 
 
     settings = settings_from(options, QualitySettings)
     result = judge_session(given, settings, output=output, progress=TerminalProgress(quiet))
-    click.echo(report(result))
+    tell([record(frame) for frame in result.frames], report(result))
     if not dry_run:
         folder = output or (given[0] / "firstlight" if len(given) == 1 and given[0].is_dir() else Path("quality"))
         for file in write_quality(result, folder):
             click.echo(f"  {file}")
     return 2 if result.unreadable and not result.frames else 0
+
+
+def record(frame: Judged) -> dict[str, Any]:
+    """One frame for programs."""
+    return {
+        "file": str(frame.seen.path),
+        "group": frame.group,
+        "kept": not frame.reason,
+        "reason": frame.reason,
+        "faults": [{"kind": fault.kind, "evidence": fault.evidence} for fault in frame.faults],
+        **frame.numbers,
+    }
 
 
 def report(result: QualityResult) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from firstlight.cli.answer import current
 from firstlight.cli.errors import say_error
 from firstlight.cli.settings import SettingsCommand, options_of, settings_from
 from firstlight.errors import FrameError
@@ -24,11 +25,12 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @options_of(StarsSettings)
 def command(files: tuple[Path, ...], output: Path, **options: Any) -> int:
-    """List the stars of images: places, light in apertures and by the PSF, widths and shapes, with errors.
+    """List the stars of images: places, light, widths, shapes, the PSF.
 
     Give linear files or folders: stacks, calibrated or raw frames, mono, colour or mosaic. The point spread function
     is measured on bright single stars and may change over the field; all stars are fitted with it, those that touch
-    together, and blends are taken apart. With a plate there are right ascension, declination and arcsec too.
+    together, and blends are taken apart. Light is summed in apertures as well; all comes with errors. With a plate
+    there are right ascension, declination and arcsec too.
 
     \b
     firstlight stars stack.fits
@@ -42,14 +44,16 @@ def command(files: tuple[Path, ...], output: Path, **options: Any) -> int:
     """
     from firstlight.pipeline.star_files import list_files
 
-    failed = False
+    failed, results = False, []
     for _, found in list_files(files, settings_from(options, StarsSettings), output):
         if isinstance(found, FrameError):
             failed = bool(say_error(str(found)))
             continue
+        results.append({**found.facts, "files": [str(file) for file in found.files]})
         click.echo(summary(found))
         for file in found.files:
             click.echo(f"  {file}")
+    current().result = results
     return 2 if failed else 0
 
 

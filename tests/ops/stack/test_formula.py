@@ -60,7 +60,7 @@ def test_divisions_by_zero_are_infinite_and_silent():
         ("'a'", "not allowed"),
         ("True", "not allowed"),
         ("1j", "not allowed"),
-        ("fwhm and noise", "not allowed"),
+        ("fwhm if noise else 1", "not allowed"),
         ("max(*fwhm)", "not allowed"),
         ("share(x=fwhm)", "not allowed"),
         ("fwhm // 2", "not allowed"),
@@ -77,3 +77,12 @@ def test_deep_nesting_does_no_harm():
     check_formula("-" * 200 + "fwhm", METRICS)
     with pytest.raises(SpecError):
         check_formula("(" * 290 + "1", METRICS)
+
+
+def test_and_or_not_and_percentiles():
+    metrics = {"fwhm": np.array([2.0, 3.0, 4.0]), "stars": np.array([100.0, 90.0, 20.0])}
+    text = "fwhm < 1.3*median(fwhm) and stars > 0.6*median(stars)"
+    assert evaluate_formula(text, metrics).tolist() == [1, 1, 0]
+    assert evaluate_formula("not fwhm < 3 or stars > 95", metrics).tolist() == [1, 1, 1]
+    assert evaluate_formula("not (fwhm < 3 or stars < 30)", metrics).tolist() == [0, 1, 0]
+    assert evaluate_formula("percentile(fwhm, 50)", metrics).tolist() == [3, 3, 3]
