@@ -19,8 +19,8 @@ from firstlight.io.read import read
 from firstlight.io.write import write
 from firstlight.model.image import Image
 from firstlight.model.plate import Plate
+from firstlight.ops.align.onto import brought_onto
 from firstlight.ops.align.sky_target import SkyGrid, map_to, positions_of, scale_of, sky_of
-from firstlight.ops.align.to_grid import to_grid
 from firstlight.pipeline.astromatic import run_swarp
 
 STEP = 61
@@ -79,7 +79,7 @@ def works(image: Image, grid: SkyGrid) -> dict[str, Callable[[], np.ndarray]]:
 
     def ours(kernel: str) -> np.ndarray:
         forward = map_to(image.plate, image.shape[1:], grid)
-        return to_grid(image, forward, size, grid.plate, kernel=kernel).data[0]
+        return brought_onto(image, forward, size, plate=grid.plate, kernel=kernel).data[0]
 
     def interpolated(order: str) -> np.ndarray:
         return reproject_interp(*given, shape_out=size, order=order, return_footprint=False)

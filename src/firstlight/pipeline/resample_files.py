@@ -17,9 +17,10 @@ from firstlight.io.write import write
 from firstlight.model.flags import EXCLUDED, has
 from firstlight.model.image import Image
 from firstlight.model.plate import Plate
+from firstlight.ops.align.cut_out import cut_out
+from firstlight.ops.align.onto import brought_onto
 from firstlight.ops.align.resample import Kernel
 from firstlight.ops.align.sky_target import SkyGrid, map_to, positions_of, scale_of
-from firstlight.ops.align.to_grid import cut_out, to_grid
 from firstlight.ops.registry import Params
 from firstlight.pipeline.executors import ordered, thread_count, thread_pool
 from firstlight.units import Arcsec, Degrees, Px, Sigma
@@ -111,10 +112,14 @@ def resample_image(image: Image, grid: SkyGrid, settings: Resample) -> Image:
         raise InputError("resample: a CFA mosaic; debayer it first: firstlight apply IN OUT cal:debayer")
     forward = map_to(image.plate, image.shape[1:], grid)
     clamp = settings.clamp * _noise(image) if settings.clamp < 1000 else np.inf
-    result = to_grid(
-        image, forward, (grid.height, grid.width), grid.plate, kernel=settings.kernel, clamp=clamp,
+    result = brought_onto(
+        image, forward, (grid.height, grid.width), plate=grid.plate, kernel=settings.kernel, clamp=clamp,
         conserve_flux=settings.keep == "flux",
     )  # fmt: skip
+    meta = result.meta.replace(origin=(0, 0))
+    if meta.pixel_size is not None:
+        meta = meta.replace(pixel_size=meta.pixel_size * scale_of(grid.plate) / scale_of(image.plate))
+    result = result.replace(meta=meta)
     if not result.good.any():
         raise FrameError("it has no part on the grid")
     if settings.ra >= 0:
