@@ -52,6 +52,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "firstlight.cli.cutout",
         "Cut the pixels around a place on the sky out of an image that has a plate.",
     ),
+    "annotate": (
+        "firstlight.cli.annotate",
+        "Write the names of objects and stars on a picture of an image that has a plate.",
+    ),
     "astromatic": (
         "firstlight.cli.astromatic",
         "Run the programs of astromatic.net on images with a first plate.",
