@@ -2,7 +2,7 @@
 
 import pytest
 
-from firstlight.ops.aliases import ALIASES
+from firstlight.ops.aliases import ALIASES, PARAMETERS
 from firstlight.ops.registry import operations
 from firstlight.ops.spec import parse_step
 
@@ -11,6 +11,34 @@ from firstlight.ops.spec import parse_step
 def test_an_alias_is_another_name_of_an_operation(alias):
     assert alias not in operations()
     each = parse_step(alias)
-    assert each.operation.id == ALIASES[alias]
+    meant = parse_step(ALIASES[alias])
+    assert (each.operation.id, each.params) == (meant.operation.id, meant.params)
     # History knows the living name only.
-    assert each.pinned().startswith(f"{ALIASES[alias]}@")
+    assert each.pinned().startswith(f"{meant.operation.id}@")
+    assert alias.partition(":")[2] not in ("", meant.operation.id)
+
+
+@pytest.mark.parametrize("id", PARAMETERS)
+def test_parameters_of_earlier_programs_are_those_of_today(id):
+    known = operations()[id].params.model_fields
+    for old, new in PARAMETERS[id].items():
+        assert old not in known
+        assert new in known
+    old, new = next(iter(PARAMETERS[id].items()))
+    value = getattr(operations()[id].params(), new)
+    assert parse_step(f"{id}:{old}={value}").params == parse_step(f"{id}:{new}={value}").params
+
+
+CVASTROPHOTO = (
+    "nop:nop", "tx:shift", "misc:pedestal", "misc:dtype", "abr:localgradient", "abr:uniform", "abr:floor",
+    "neutralization:bg", "nr:median", "nr:gaussian", "extract:stars", "extract:starstuff", "extract:starless",
+    "extract:bg", "extract:wtophat", "stretch:linear", "stretch:colorimetric", "stretch:auto", "stretch:black",
+    "stretch:hdr", "stretch:starlesslinear", "stretch:starlesshdr", "color:scnr", "color:gamma", "color:saturation",
+    "reconstruct:inpaint", "calibration:flat", "calibration:colorflat",
+)  # fmt: skip
+"""Its operators, but for those that open a window, take a metaimage apart, or need all lights at once."""
+
+
+@pytest.mark.parametrize("name", CVASTROPHOTO)
+def test_every_operator_of_cvastrophoto_is_understood(name):
+    assert parse_step(name).operation.id in operations()

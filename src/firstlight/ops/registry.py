@@ -144,7 +144,7 @@ def find_operation(id: str) -> Operation:
     """
     from firstlight.ops.aliases import ALIASES
 
-    known_as = ALIASES.get(id, id)
+    known_as = ":".join(ALIASES.get(id, id).split(":")[:2])
     family = known_as.partition(":")[0]
     if family in FAMILIES:
         _import_folder(FAMILIES[family])

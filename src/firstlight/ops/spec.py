@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from firstlight.errors import InputError, SpecError, nearest
 from firstlight.model.image import Image, State
+from firstlight.ops.aliases import ALIASES, PARAMETERS
 from firstlight.ops.registry import Operation, Params, find_operation
 
 
@@ -89,7 +90,8 @@ def parse_step(text: str) -> Step:
         raise SpecError(f"{operation.id} is at version {operation.version}, not {version}; write it without @{version}")
     values: dict[str, str] = {}
     key = ""
-    for part in filter(None, body.split(",")):
+    meant = ALIASES.get(f"{head}:{name}", "").split(":")[2:]
+    for part in filter(None, (*",".join(meant).split(","), *body.split(","))):
         name, separator, value = part.partition("=")
         if separator:
             key = name.strip()
@@ -104,6 +106,8 @@ def parse_step(text: str) -> Step:
 
 def _validated(operation: Operation, values: dict[str, Any]) -> Params:
     known = operation.params.model_fields
+    also = PARAMETERS.get(operation.id, {})
+    values = {key if key in known else also.get(key, key): value for key, value in values.items()}
     for key in values:
         if key not in known:
             takes = f"It takes: {', '.join(known)}." if known else "It takes no parameters."
