@@ -70,6 +70,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ops": ("firstlight.cli.ops", "List the operations."),
     "stars": ("firstlight.cli.stars", "List the stars of images: places, light, widths, shapes, the PSF."),
     "quality": ("firstlight.cli.quality", "Tell good frames from poor ones, and say why."),
+    "photometry": (
+        "firstlight.cli.photometry",
+        "Measure the stars of images: calibrated magnitudes, zero point, limits.",
+    ),
     "aavso": ("firstlight.cli.aavso", "Check reports of AAVSO's Extended Format 1.2 against the rules of the format."),
     "timeseries": ("firstlight.cli.timeseries", "From a folder of frames to a light curve."),
     "simulate": ("firstlight.cli.simulate", "Write a simulated night of raw frames, and the truth beside it."),
