@@ -74,6 +74,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "firstlight.cli.photometry",
         "Measure the stars of images: calibrated magnitudes, zero point, limits.",
     ),
+    "continuum": ("firstlight.cli.continuum", "Subtract the continuum from a narrowband image."),
     "aavso": ("firstlight.cli.aavso", "Check reports of AAVSO's Extended Format 1.2 against the rules of the format."),
     "timeseries": ("firstlight.cli.timeseries", "From a folder of frames to a light curve."),
     "simulate": ("firstlight.cli.simulate", "Write a simulated night of raw frames, and the truth beside it."),
