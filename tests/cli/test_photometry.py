@@ -17,7 +17,7 @@ def test_a_report_for_each_image(tmp_path, capsys):
     assert run(["photometry", str(path), "--completeness", "40", "-q", "--table", ".csv"]) == 0
     out = capsys.readouterr().out
     assert "a.fits: 25 stars" in out
-    assert "half of the stars are found at" in out
+    assert "put in" in out
     assert (tmp_path / "a_photometry.csv").is_file()
     assert run(["photometry", str(tmp_path / "none.fits")]) == 2
     assert "there is no such file" in capsys.readouterr().err
