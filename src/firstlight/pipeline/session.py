@@ -40,6 +40,7 @@ from firstlight.pipeline.plan import Group, Plan
 from firstlight.pipeline.progress import Clock
 from firstlight.pipeline.register import Placed, is_named, place
 from firstlight.pipeline.settings import Settings
+from firstlight.pipeline.solve_stacks import with_solved_plate
 
 
 @dataclass(eq=False)
@@ -212,7 +213,7 @@ class Session:
             for each in kept:
                 self._pictures(each, step.key, lambda each=each: each.image)
             return list(kept)
-        results = make()
+        results = [self._solved(result) for result in make()]
         with self.clock.stage("products", len(results), "stacks") as stage:
             paths = []
             for result in results:
@@ -227,6 +228,10 @@ class Session:
             if self.plan.settings.output.pictures:
                 self.graph.finish(self.steps.picture(step.key, result.name), result.files[1:], began=began)
         return list(results)
+
+    def _solved(self, result: GroupResult) -> GroupResult:
+        image, notes = with_solved_plate(result.name, result.image, self.plan.settings.solve, self.clock)
+        return replace(result, image=image, notes=[*result.notes, *notes])
 
     def _pictures(self, stack: KeptStack, stack_key: str, image: Callable[[], Any]) -> None:
         """The pictures of a stack that stands."""

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from firstlight.library.plans import Rules
 from firstlight.ops.align.match import MatchStars
+from firstlight.ops.align.plate_solve import SolvePlate
 from firstlight.ops.inspect.stars import FindStars
 from firstlight.ops.meta.facts import Facts
 from firstlight.ops.registry import Params
@@ -91,6 +92,13 @@ class Register(Params):
         if text:
             parse_region(text)
         return text
+
+
+class SolveStacks(SolvePlate):
+    """Where on the sky the stacks lie (`firstlight solve`)."""
+
+    stacks: bool = False
+    """Solve the plate of each stack and write it into its header; a stack that is not solved keeps what it has."""
 
 
 class Select(Params):
@@ -186,6 +194,7 @@ class Settings(Facts):
     drizzle: Drizzle = Drizzle()
     group: Grouping = Grouping()
     comet: Comet = Comet()
+    solve: SolveStacks = SolveStacks()
     output: Output = Output()
     library: str = ""
     """Calibration library: its folder, or ``none``; empty: your own, where there is one (`firstlight library`)."""

@@ -37,6 +37,7 @@ from firstlight.pipeline.register import Placed, place, rank_references
 from firstlight.pipeline.rejected import rejection_notes
 from firstlight.pipeline.room import MAPS_PER_PIXEL, PER_PIXEL, check_room, n_pixels, scratch_bytes
 from firstlight.pipeline.scale import compare_stars, defects_of
+from firstlight.pipeline.solve_stacks import with_solved_plate
 from firstlight.pipeline.stack_settings import StackSettings
 from firstlight.pipeline.tracking import attended
 
@@ -184,6 +185,8 @@ class _Run:
                 plate=self.grid.plate(reference.frame.plate, drizzle.scale or 1.0), meta=meta,
                 history=(*common_history([p.member.frame.history for p in engine.parts]), step),
             )  # fmt: skip
+            image, notes = with_solved_plate(output.name, image, self.settings.solve, self.clock)
+            self.notes += notes
             result = FilesResult(
                 output, image, engine, stacked, self.set_aside, self.notes, self.clock.timings,
                 self.settings.stack.method == "auto",

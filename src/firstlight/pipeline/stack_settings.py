@@ -11,7 +11,7 @@ from firstlight.ops.inspect.stars import FindStars
 from firstlight.ops.registry import Params
 from firstlight.ops.stack.combine import Combine
 from firstlight.ops.stack.drizzle import Drizzle
-from firstlight.pipeline.settings import Normalize, Register
+from firstlight.pipeline.settings import Normalize, Register, SolveStacks
 
 
 class StackSettings(Params):
@@ -23,6 +23,7 @@ class StackSettings(Params):
     normalize: Normalize = Normalize(mode="additive+scale")
     stack: Combine = Combine()
     drizzle: Drizzle = Drizzle()
+    solve: SolveStacks = SolveStacks()
     threads: Annotated[int, Field(ge=0, le=1024)] = 0
     """Worker threads; 0: one per core."""
     memory: Annotated[int, Field(ge=0)] = 0
