@@ -79,7 +79,7 @@ def command(
 
 def _preview(source: Path, target: Path, steps: Sequence[Step], compare: Path | None, overwrite: bool) -> None:
     """The chain on a reduced image; its picture is stretched if the chain does not."""
-    _check_files(source, target, steps, {}, overwrite)
+    check_files(source, target, steps, {}, overwrite)
     from firstlight.io.write import write
     from firstlight.pipeline.picture import for_the_eye, write_side_by_side
     from firstlight.pipeline.preview import preview
@@ -117,7 +117,7 @@ def apply_steps(
         A file is missing or in the way, a frame that a step takes was not given, or the result would be linear in a
         format for the eye.
     """
-    _check_files(source, target, steps, frames, overwrite)
+    check_files(source, target, steps, frames, overwrite)
     # numpy, the readers and the compiler are loaded only once everything said has been found right.
     from firstlight.io.read import read
     from firstlight.io.story import read_story
@@ -138,7 +138,7 @@ def apply_steps(
     write(target, image, provenance=story_of_steps(source, frames, steps_made, inherited))
 
 
-def _check_files(
+def check_files(
     source: Path, target: Path, steps: Sequence[Step], frames: Mapping[str, Path], overwrite: bool
 ) -> None:
     taken = [name for step in steps for name in step.operation.frames]
