@@ -67,7 +67,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "picture": ("firstlight.cli.picture", "Make a picture of an image: PNG, JPEG or TIFF, or FITS for ds9."),
     "combine": ("firstlight.cli.combine", "Combine images of different filters into one."),
-    "wb": ("firstlight.cli.wb", "White balance: list what is known, calibrate colours by stars (pcc, spcc)."),
+    "wb": ("firstlight.cli.wb", "White balance: list what is known, calibrate colours by the stars of a solved image."),
     "ops": ("firstlight.cli.ops", "List the operations."),
     "stars": ("firstlight.cli.stars", "List the stars of images: places, light, widths, shapes, the PSF."),
     "quality": ("firstlight.cli.quality", "Tell good frames from poor ones, and say why."),
