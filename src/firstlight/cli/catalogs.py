@@ -25,7 +25,7 @@ def command() -> None:
     firstlight catalogs where                           which folders and files are looked at
     firstlight catalogs cone M27 --radius 0.5           stars around an object or a position
     firstlight catalogs find "north america"            objects by name
-    firstlight catalogs get gaia-online M27 --radius 1  a deep extract, over the network
+    firstlight catalogs get gaia M27 --radius 1         a deep extract, over the network
     """
 
 
@@ -165,3 +165,23 @@ def find(name: tuple[str, ...], near: bool, radius: float, folder: Path | None) 
     if len(found) > 40:
         click.echo(f"{len(found) - 40} more are not listed.")
     return 0 if found else 1
+
+
+@command.command("get")
+@click.argument("service")
+@click.argument("place")
+@click.option("--radius", type=click.FloatRange(0, 10, min_open=True), default=0.5, help="Degrees.  [default: 0.5]")
+@click.option("--faintest", type=float, help="Leave out fainter stars (in the service's own band).")
+@click.option("--timeout", type=click.FloatRange(1, 3600), default=60.0, help="Seconds the network may take.")
+@click.option("--again", is_flag=True, help="Ask even if the extract is here already.")
+def get(service: str, place: str, radius: float, faintest: float | None, timeout: float, again: bool) -> None:
+    """Fetch the stars around PLACE over the network, and keep them where all commands find them.
+
+    SERVICE is gaia, refcat2, apass, ucac4 or vsx. PLACE is an object's name, or RA,DEC. The file tells when it was
+    fetched and what was asked. Nothing else in firstlight uses the network unasked.
+    """
+    from firstlight.io.online_catalogs import fetch
+
+    ra, dec = position_of(place)
+    path, found = fetch(service, ra, dec, radius, faintest, seconds=timeout, again=again)
+    click.echo(f"{path}: {len(found)} entries, {' '.join(found.mags) or 'no magnitudes'}")
