@@ -184,9 +184,16 @@ def _opened(each: Path | str | Image) -> Image:
 
 def role_of(image: Image) -> str | None:
     """What a filter's name makes of an image: L, R, G, B, Ha, OIII, SII, or None."""
-    if image.shape[0] == 3:
-        return "RGB"
-    name = re.sub(r"[^a-z0-9]", "", (image.meta.filter or "").lower())
+    return "RGB" if image.shape[0] == 3 else role_of_filter(image.meta.filter)
+
+
+def role_of_filter(filter: str | None) -> str | None:
+    """What a filter's name says: L, R, G, B, Ha, OIII, SII, or None.
+
+    >>> role_of_filter("H-alpha"), role_of_filter("OIII 3nm"), role_of_filter("V")
+    ('Ha', 'OIII', None)
+    """
+    name = re.sub(r"[^a-z0-9]", "", (filter or "").lower())
     return LETTERS.get(name) or LETTERS.get(re.sub(r"(nm|\d)+$", "", name))
 
 

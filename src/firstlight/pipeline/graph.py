@@ -13,6 +13,7 @@ import logging
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -123,6 +124,10 @@ def read_journal(folder: Path) -> dict[tuple[str, str], Finished]:
     return found
 
 
+_OPEN: Counter[str] = Counter()
+"""Run folders in which this process works: a step of a recipe may begin a run in the same one."""
+
+
 class Graph:
     """The steps of one run folder: which are finished, what they made. One process at a time works in a folder."""
 
@@ -139,11 +144,14 @@ class Graph:
 
     def __enter__(self) -> Graph:
         place = self.folder / FOLDER
-        self._only = only_one(place / "lock", self._waiting)
-        self._only.__enter__()
+        self._name = str(self.folder.resolve())
+        self._only = None if _OPEN[self._name] else only_one(place / "lock", self._waiting)
+        if self._only is not None:
+            self._only.__enter__()
+            _sweep(self.folder)
+        _OPEN[self._name] += 1
         self.results = Results(place / RESULTS)
         self.look()
-        _sweep(self.folder)
         return self
 
     def look(self) -> None:
@@ -164,7 +172,9 @@ class Graph:
         if kind is None:
             self.results.finish()
         self.results.close()
-        self._only.__exit__(kind, error, trace)
+        _OPEN[self._name] -= 1
+        if self._only is not None:
+            self._only.__exit__(kind, error, trace)
 
     def check_start(self, kinds: Sequence[str] = KINDS) -> None:
         """Check where the run is to begin anew (``--from``); ``kinds`` are the steps of this run in order.
@@ -281,6 +291,8 @@ class Graph:
 
         A session leaves the steps of recipes alone, and a recipe those of a session (``besides``).
         """
+        # A step of a recipe may have added steps of its own.
+        self._finished = read_journal(self.folder)
         mine = (lambda kind: kind in KINDS) if besides is None else (lambda kind: kind not in besides)
         kept = {name: e for name, e in self._finished.items() if name in self._asked or not mine(name[0])}
         standing = {file for entry in kept.values() for file in entry.products}
@@ -297,6 +309,11 @@ class Graph:
         for file, stamp in products.items():
             if file not in standing:
                 append_line(self.folder / FOLDER / LEFT, {"file": file, "stamp": stamp})
+
+    def digest(self, besides: str) -> str:
+        """All finished steps, but those of one kind, as one word."""
+        steps = (e.step for e in self._finished.values() if e.step.kind != besides)
+        return key_of(sorted((step.kind, step.name, step.key) for step in steps))
 
     @property
     def n_made(self) -> int:

@@ -116,10 +116,12 @@ def run_recipe(
         graph.check_start([*KINDS, *(step.name for step in recipe.steps)])
         images = Images(Path(session), folder, settings, graph, executor, clock.progress, _stacks(result))
         done = []
+        before = graph.n_made
         for step in recipe.steps:
             with clock.stage(step.name, 0, ""):
                 done.append(_do(step, images))
-            _note(folder, recipe, done, clock)
+            # The report tells of the steps before it.
+            _note(folder, recipe, done, clock, graph.n_made > before)
         graph.settle(besides=KINDS)
     return RecipeResult(recipe, result, tuple(done), clock.timings)
 
@@ -157,14 +159,13 @@ def _do(step: RecipeStep, images: Images) -> StepResult:
     return StepResult(step.name, step.kind.name, tuple(images.made), kept, tuple(images.notes), missing)
 
 
-def _note(folder: Path, recipe: Recipe, done: Sequence[StepResult], clock: Clock) -> None:
-    """Add the recipe and its products to the record of the run."""
+def _note(folder: Path, recipe: Recipe, done: Sequence[StepResult], clock: Clock, is_new: bool) -> None:
+    """Add the recipe and its products to the record of the run, where there is something new in them."""
     path = folder / RUN_FILE
     content = json.loads(path.read_text(encoding="utf-8"))
-    earlier = content.get("recipe", {}).get("products", [])
+    earlier = content.get("recipe", {})
     products = sorted({str(file.relative_to(folder)) for each in done for file in each.files})
-    content["products"] = sorted({*content["products"]} - {*earlier} | {*products})
-    content["recipe"] = {
+    told = {
         "name": recipe.name,
         "source": recipe.source,
         "steps": [
@@ -174,8 +175,12 @@ def _note(folder: Path, recipe: Recipe, done: Sequence[StepResult], clock: Clock
         "products": products,
         "left_out": {each.name: each.missing for each in done if each.missing},
         "notes": [note for each in done for note in each.notes],
-        "timings": clock.timings,
     }
+    whole = len(done) == len(recipe.steps)
+    if not is_new and (not whole or told.items() <= {**earlier, "notes": told["notes"]}.items()):
+        return
+    content["products"] = sorted({*content["products"]} - {*earlier.get("products", [])} | {*products})
+    content["recipe"] = {**told, "timings": clock.timings}
     with atomic_path(path) as temporary:
         Path(temporary).write_text(json.dumps(content, indent=1, default=str) + "\n")
 

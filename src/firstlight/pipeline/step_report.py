@@ -1,0 +1,24 @@
+"""A recipe's step: the report of the run."""
+
+from __future__ import annotations
+
+from firstlight.ops.registry import Params
+from firstlight.pipeline.flow_of_images import Images
+from firstlight.pipeline.report import write_report
+
+
+class Options(Params):
+    """The report."""
+
+    file: str = "report.html"
+    """Its name (in the folder of the run)."""
+
+
+def work(images: Images, options: Options) -> None:
+    """Write the page anew where anything else of the run is new."""
+    target = images.folder / options.file
+
+    def make() -> None:
+        write_report(images.folder, target)
+
+    images.do("report", [], images.graph.digest(besides=images.step), make, [target])
