@@ -112,7 +112,7 @@ def test_own_recipes_are_found_by_name_and_may_be_like_another(tmp_path, monkeyp
     assert "mine" in known_recipes()
     assert recipe.settings.stack.method == "median"
     assert recipe.settings.calibrate.scale_darks
-    assert [step.name for step in recipe.steps] == ["sky", "pictures"]
+    assert [step.name for step in recipe.steps] == ["sky", "pictures", "report"]
     with pytest.raises(InputError, match="did you mean mine"):
         load_recipe("mine2")
     (own_folder() / "ring.toml").write_text('like = "ring"\n')

@@ -10,10 +10,30 @@ from PIL import Image as Picture
 
 from firstlight.errors import InputError
 from firstlight.io.read import read
-from firstlight.pipeline.recipe import load_recipe, parse_recipe
+from firstlight.pipeline.recipe import parse_recipe
 from firstlight.pipeline.recipe_run import look_ahead, run_recipe
 from firstlight.pipeline.runs import clean, find_runs, plan_cleaning
 from firstlight.simulate.night import preset, simulate
+
+TEXT = """
+about = "Calibrated lights, pictures, the report."
+[output]
+pictures = false
+[[then]]
+do = "calibrated"
+[[then]]
+do = "combine"
+optional = true
+[[then]]
+do = "pictures"
+steps = "abr:localgradient stretch:midtones"
+[[then]]
+do = "report"
+"""
+
+
+def recipe(*changes):
+    return parse_recipe(TEXT, "mine", "mine.toml", changes)
 
 
 @pytest.fixture(scope="module")
@@ -25,9 +45,9 @@ def night(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run(night, tmp_path_factory):
-    """Of the remote telescope's recipe."""
+    """Of a small recipe."""
     folder = tmp_path_factory.mktemp("out") / "run"
-    return run_recipe(night, load_recipe("itelescope"), output=folder)
+    return run_recipe(night, recipe(), output=folder)
 
 
 def products(folder):
@@ -50,26 +70,31 @@ def test_calibrated_lights_hold_the_sky_and_its_noise(night, run):
 
 def test_a_second_run_finds_everything_finished(night, run):
     before = products(run.output)
-    again = run_recipe(night, load_recipe("itelescope"), output=run.output)
+    again = run_recipe(night, recipe(), output=run.output)
     assert again.session.unchanged
-    assert all(step.kept for step in again.steps)
+    assert [step.kept for step in again.steps] == [True, False, True, True]
+    assert "no target has the filters" in again.steps[1].missing
     assert products(run.output) == before
-    assert look_ahead(night, load_recipe("itelescope"), output=run.output).unchanged
+    assert look_ahead(night, recipe(), output=run.output).unchanged
 
 
 def test_another_stretch_draws_the_pictures_alone(night, run, tmp_path):
     folder = tmp_path / "run"
     shutil.copytree(run.output, folder)
-    changes = ["pictures.steps=stretch:linear"]
-    other = load_recipe("itelescope", changes)
+    other = recipe("pictures.steps=stretch:linear")
     again = run_recipe(night, other, output=folder)
-    assert [(step.name, step.kept) for step in again.steps] == [("calibrated", True), ("pictures", False)]
+    assert [(step.name, step.kept) for step in again.steps] == [
+        ("calibrated", True),
+        ("combine", False),
+        ("pictures", False),
+        ("report", False),
+    ]
     assert products(folder)["pictures/Tiny_field_R_60s.png"] != products(run.output)["pictures/Tiny_field_R_60s.png"]
     # From a step on.
     again = run_recipe(night, other, output=folder, start="calibrated")
-    assert [step.kept for step in again.steps] == [False, False]
-    ahead = look_ahead(night, load_recipe("itelescope", ["pictures.to=elsewhere"]), output=folder)
-    assert {kind for kind, _, why in ahead.steps if why} == {"pictures"}
+    assert not any(step.kept for step in again.steps)
+    ahead = look_ahead(night, recipe("pictures.to=elsewhere"), output=folder)
+    assert {kind for kind, _, why in ahead.steps if why} == {"pictures", "report"}
 
 
 def test_pictures_show_something(run):
@@ -81,9 +106,9 @@ def test_pictures_show_something(run):
 
 def test_the_record_tells_the_recipe(run):
     record = json.loads((run.output / "run.json").read_text())
-    assert record["recipe"]["name"] == "itelescope"
+    assert record["recipe"]["name"] == "mine"
     assert "pictures/Tiny_field_R_60s.png" in record["products"]
-    assert {step["step"] for step in record["recipe"]["steps"]} == {"calibrated", "pictures"}
+    assert {step["step"] for step in record["recipe"]["steps"]} == {"calibrated", "combine", "pictures", "report"}
 
 
 def test_a_step_that_cannot_be_done_ends_the_run_unless_it_is_optional(night, run, tmp_path):
@@ -104,9 +129,9 @@ def test_a_step_that_cannot_be_done_ends_the_run_unless_it_is_optional(night, ru
 def test_the_runs_of_a_folder(night, run, tmp_path):
     session = tmp_path / "session"
     shutil.copytree(night, session, ignore=shutil.ignore_patterns(".truth"))
-    run_recipe(session, load_recipe("itelescope"))
+    run_recipe(session, recipe())
     (found,) = find_runs(tmp_path)
-    assert (found.state, found.lights, found.stacks, found.recipe) == ("whole", 8, 2, "itelescope")
+    assert (found.state, found.lights, found.stacks, found.recipe) == ("whole", 8, 2, "mine")
     shutil.copy(next((session / "Lights").rglob("*.fits")), session / "Lights" / "late.fits")
     next((session / "Darks").rglob("*.fits")).touch()
     (found,) = find_runs(tmp_path)
@@ -119,7 +144,7 @@ def test_the_runs_of_a_folder(night, run, tmp_path):
 def test_cleaning_removes_what_is_no_product(night, run, tmp_path):
     folder = tmp_path / "run"
     shutil.copytree(run.output, folder)
-    run_recipe(night, load_recipe("itelescope", ["pictures.to=elsewhere"]), output=folder)
+    run_recipe(night, recipe("pictures.to=elsewhere"), output=folder)
     (folder / ".scratch-x").mkdir()
     (folder / ".scratch-x" / "half").write_bytes(bytes(1000))
     (litter,) = plan_cleaning(tmp_path)
@@ -128,5 +153,5 @@ def test_cleaning_removes_what_is_no_product(night, run, tmp_path):
     kept = {name for name in products(folder) if not name.startswith((".scratch", "pictures"))}
     assert clean([litter]) > 1000
     assert set(products(folder)) == kept
-    again = run_recipe(night, load_recipe("itelescope", ["pictures.to=elsewhere"]), output=folder)
+    again = run_recipe(night, recipe("pictures.to=elsewhere"), output=folder)
     assert again.session.unchanged

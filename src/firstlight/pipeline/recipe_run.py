@@ -214,7 +214,13 @@ def look_ahead(
             images.expect(paths[name] for name in fresh)
             for step in recipe.steps:
                 images.step = step.name
-                step.kind.work(images, step.params)
+                try:
+                    step.kind.work(images, step.params)
+                except (InputError, FrameError) as error:
+                    # What is not there yet may be all that is missing.
+                    new = not all(path.exists() for path in images.paths.values())
+                    if new or not step.optional:
+                        images.ahead.append((step.name, step.name, "to do" if new else str(error)))
     finally:
         graph.results.close()
     unchanged = ahead.unchanged and not any(why for _, _, why in images.ahead)

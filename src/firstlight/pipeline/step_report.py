@@ -21,4 +21,5 @@ def work(images: Images, options: Options) -> None:
     def make() -> None:
         write_report(images.folder, target)
 
-    images.do("report", [], images.graph.digest(besides=images.step), make, [target])
+    new = any(why for _, _, why in images.ahead)
+    images.do("report", [], "new" if new else images.graph.digest(besides=images.step), make, [target])
