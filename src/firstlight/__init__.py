@@ -25,6 +25,7 @@ _HOMES: dict[str, str] = {
     "operations": "firstlight.ops.registry",
     "plan": "firstlight.pipeline.plan",
     "process": "firstlight.pipeline.process",
+    "solve_image": "firstlight.pipeline.solve",
 }
 __all__ = [*_HOMES, "__version__"]
 

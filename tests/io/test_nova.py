@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 import urllib.parse
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -42,7 +43,14 @@ class Nova(BaseHTTPRequestHandler):
 
     def do_GET(self):
         server = self.server
-        if "submissions" in self.path:
+        if server.story == ["hang"]:
+            server.stop.wait(20)
+        elif server.story == ["cut"]:
+            self.send_response(200)
+            self.send_header("Content-Length", "1000")
+            self.end_headers()
+            self.wfile.write(b"{")
+        elif "submissions" in self.path:
             server.asked += 1
             self.answer({"jobs": [server.uploads] if server.asked % 2 == 0 else []})
         elif "jobs" in self.path:
@@ -66,11 +74,13 @@ class Nova(BaseHTTPRequestHandler):
 def nova(monkeypatch):
     server = HTTPServer(("127.0.0.1", 0), Nova)
     server.story, server.seen, server.uploads, server.asked = ["success"], [], 0, 0
+    server.stop = threading.Event()
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     monkeypatch.setenv("ASTROMETRY_API_URL", f"http://127.0.0.1:{server.server_port}")
     monkeypatch.setenv("ASTROMETRY_API_KEY", "right")
     yield server
+    server.stop.set()
     server.shutdown()
     server.server_close()
     thread.join()
@@ -103,6 +113,18 @@ def test_it_ends_in_time(nova):
     nova.story = ["solving"]
     with pytest.raises(FrameError, match="not solved it after"):
         ask(seconds=0.3)
+
+
+ENDS = [("hang", "cannot be reached|not solved it after"), ("cut", "cut off|cannot be")]
+
+
+@pytest.mark.parametrize(("story", "told"), ENDS)
+def test_a_server_that_hangs_or_cuts_its_answer(nova, story, told):
+    nova.story = [story]
+    begun = time.monotonic()
+    with pytest.raises(FrameError, match=told):
+        ask(seconds=1.5)
+    assert time.monotonic() - begun < 15
 
 
 def test_keys_and_servers_that_are_not_there(nova, monkeypatch):

@@ -57,6 +57,8 @@ def test_an_extract_is_kept_and_found(vizier):
 
 def test_what_cannot_be_fetched_is_said(vizier):
     fake, _ = vizier
+    with pytest.raises(InputError, match="apt-get install"):
+        fetch("tycho2", 10.0, 20.0, 0.5)
     with pytest.raises(InputError, match="gaia, refcat2"):
         fetch("gaja", 10.0, 20.0, 0.5)
     fake.answer = staticmethod(list)

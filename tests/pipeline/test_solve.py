@@ -60,6 +60,18 @@ def test_hints_of_every_kind_lead_to_the_same_plate(tmp_path):
     assert named.attempt.startswith("position")
 
 
+def test_a_header_that_says_something_else_is_told(tmp_path):
+    """20 % off in scale, 6 degrees off in pointing."""
+    cards = [("RA", 84.0, ""), ("DEC", 4.0, ""), ("FOCALLEN", 30.0, ""), ("XPIXSZ", 3.6, "")]
+    solved = solve_plate(read(write_image(tmp_path / "a.fits", 84.0, -2.0, cards)), GAIA)
+    assert off_px(solved.plate, 84.0, -2.0) < 0.05
+    scale, pointing = solved.notes
+    assert "24.75 arcsec/px; the stars say 30" in scale
+    assert "6.00 degrees away" in pointing
+    right = [("RA", 84.0, ""), ("DEC", -2.0, ""), ("FOCALLEN", 24.75, ""), ("XPIXSZ", 3.6, "")]
+    assert solve_plate(read(write_image(tmp_path / "b.fits", 84.0, -2.0, right)), GAIA).notes == ()
+
+
 def test_mirrored_images_are_solved_too(tmp_path):
     path = write_image(tmp_path / "a.fits", 200.0, 50.0, flipped=True, angle=200.0)
     solved = solve_plate(read(path), GAIA)

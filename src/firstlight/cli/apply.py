@@ -138,9 +138,7 @@ def apply_steps(
     write(target, image, provenance=story_of_steps(source, frames, steps_made, inherited))
 
 
-def check_files(
-    source: Path, target: Path, steps: Sequence[Step], frames: Mapping[str, Path], overwrite: bool
-) -> None:
+def check_files(source: Path, target: Path, steps: Sequence[Step], frames: Mapping[str, Path], overwrite: bool) -> None:
     taken = [name for step in steps for name in step.operation.frames]
     needed = {name for step in steps for name in step.operation.frames if name not in step.operation.optional}
     optional = set(taken) - needed

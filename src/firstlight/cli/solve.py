@@ -103,6 +103,8 @@ def _tell(outcome: Outcome, written: list[Path], as_json: bool) -> None:
             f"{'no distortion' if facts['order'] == 1 else 'distortion of order ' + str(facts['order'])}"
         )
     click.echo(f"  {turned}; {good}; {facts['engine']}, {facts['hint']}, {facts['seconds']:.2f} s")
+    for note in facts["notes"]:
+        click.echo(f"  note: {note}")
     for path in written:
         click.echo(f"  -> {path}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import time
@@ -91,8 +92,16 @@ class _Server:
         question = urllib.request.Request(f"{self.address}/{path}", data, {"Content-Type": kind} if kind else {})
         try:
             with urllib.request.urlopen(question, timeout=min(self.left(), 30.0)) as answer:
-                return answer.read()
-        except (urllib.error.URLError, TimeoutError, ConnectionError, ValueError) as error:
+                parts = []
+                # In pieces: a server that sends a byte now and then may not hold us longer than the time there is.
+                while part := answer.read1(65536):
+                    parts.append(part)
+                    self.left()
+                whole = b"".join(parts)
+                if len(whole) < int(answer.headers.get("Content-Length") or 0):
+                    raise ConnectionError("the answer was cut off")
+                return whole
+        except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
             reason = getattr(error, "reason", error)
             raise FrameError(f"solve: {self.address} cannot be reached: {reason}") from error
 

@@ -89,6 +89,10 @@ def fetch(
     InputError
         Unknown service, no network, too many rows, or the package astroquery is missing.
     """
+    if service == "tycho2":
+        raise InputError(
+            "tycho2: not fetched from here; on Debian and Ubuntu: apt-get install astrometry-data-tycho2-07"
+        )
     if service not in SERVICES:
         raise InputError(f"catalogue service {service!r}: {', '.join(SERVICES)} are allowed")
     path = fetched_path(service, ra, dec, radius, faintest)

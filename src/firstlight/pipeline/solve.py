@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from firstlight.io.fits_writer import Unit, write_units
 from firstlight.io.frame import Frame
 from firstlight.io.programs import private_folder
 from firstlight.io.read import find_files, open_frames
+from firstlight.model.catalog import separation
 from firstlight.model.image import Image
 from firstlight.model.meta import J2000, Meta
 from firstlight.model.plate import Plate
@@ -26,6 +27,7 @@ from firstlight.ops.align.plate_cards import plate_of_fit
 from firstlight.ops.align.plate_fit import PlateFit, start_from
 from firstlight.ops.align.plate_search import Bounds, Found
 from firstlight.ops.align.plate_solve import (
+    ARCSEC_PER_RADIAN,
     FEWEST,
     Attempt,
     SolvePlate,
@@ -43,6 +45,8 @@ from firstlight.pipeline.solve_sky import LocalSky
 
 ROUND = 8
 """Frames solved with the same hint: the last plate of the round before. The same for any number of workers."""
+SCALE_OFF = 0.05
+"""A header's scale that is farther off than this is told."""
 NARROWEST, WIDEST = 0.05, 120.0
 """Degrees: fields that other programs are asked to look for where nothing is known."""
 
@@ -59,6 +63,8 @@ class Solved:
     seconds: float
     fit: PlateFit | None = None
     """None where another program's plate could not be fitted to a catalogue that is here."""
+    notes: tuple[str, ...] = ()
+    """Where the header says something else."""
 
     def facts(self, shape: tuple[int, int]) -> dict[str, Any]:
         """What a person or program wants to know of the plate, as JSON holds it."""
@@ -87,6 +93,7 @@ class Solved:
             "engine": self.engine,
             "hint": self.attempt,
             "seconds": round(self.seconds, 3),
+            "notes": list(self.notes),
         }
 
 
@@ -141,10 +148,28 @@ def solve_plate(
                 raise
             problem = problem or error
             continue
-        return replace(found, seconds=time.monotonic() - begun)
+        notes = tuple(contradictions(image.meta, found.plate, shape))
+        return replace(found, seconds=time.monotonic() - begun, notes=notes)
     if problem is not None and not reasons:
         raise problem
     raise FrameError("; ".join(dict.fromkeys(reasons)) or "solve: no engine is here; `firstlight catalogs where` helps")
+
+
+def contradictions(meta: Meta, plate: Plate, shape: tuple[int, int]) -> Iterator[str]:
+    """What the header says of scale and pointing, where the plate says something else."""
+    scale = scale_of(plate, shape)
+    if meta.focal_length and meta.pixel_size:
+        said = ARCSEC_PER_RADIAN * 1e-3 * meta.pixel_size / meta.focal_length
+        if abs(said / scale - 1) > SCALE_OFF:
+            yield (
+                f"focal length {meta.focal_length:g} mm and pixels of {meta.pixel_size:g} um make {said:.4g} "
+                f"arcsec/px; the stars say {scale:.4g}: one of the two is wrong in the header"
+            )
+    if meta.ra is not None and meta.dec is not None:
+        middle = sky_of(plate, np.array([[(shape[1] - 1) / 2.0, (shape[0] - 1) / 2.0]]))[0]
+        apart = separation(meta.ra, meta.dec, float(middle[0]), float(middle[1]))
+        if apart > 0.5 * math.hypot(*shape) * scale / 3600.0:
+            yield f"the header points {apart:.2f} degrees away, outside of the image"
 
 
 def _engines(p: SolvePlate) -> list[str]:
