@@ -9,6 +9,7 @@ import numpy as np
 from firstlight.errors import InputError
 from firstlight.io.atomic import atomic_path
 from firstlight.io.fits_writer import format_card, is_writable
+from firstlight.io.icc import profile
 from firstlight.io.png import write_png
 from firstlight.io.product_header import product_cards
 from firstlight.model.image import Image
@@ -30,6 +31,8 @@ def write_picture(
     quality: int = JPEG_QUALITY,
 ) -> None:
     """Write values in 0..1 as PNG, JPEG or TIFF; what lies outside is cut to black or white.
+
+    The numbers are those of sRGB, coded for the eye; an ICC profile in the file says so.
 
     Parameters
     ----------
@@ -66,15 +69,15 @@ def write_picture(
     pixels = pixels[::-1] if bottom_up else pixels
     text = _description(image)
     if suffix in (".tif", ".tiff"):
-        _write_tiff(path, pixels, text, story)
+        _write_tiff(path, pixels, text, story, linear=False)
     elif suffix == ".png":
-        write_png(path, pixels, text, story)
+        write_png(path, pixels, text, story, profile(pixels.shape[2], linear=False))
     else:
         _write_jpeg(path, pixels, story, quality)
 
 
 def write_float_tiff(path: Path, image: Image, story: str = "") -> None:
-    """A linear image as 32-bit float TIFF, its values unchanged, its header in the description.
+    """A linear image as 32-bit float TIFF, its values unchanged, its header in the description, a linear ICC profile.
 
     Raises
     ------
@@ -84,7 +87,7 @@ def write_float_tiff(path: Path, image: Image, story: str = "") -> None:
     if image.shape[0] not in (1, 3):
         raise InputError(f"{path}: {image.shape[0]} channels; TIFF is written with 1 or 3; write .fits")
     pixels = np.ascontiguousarray(image.data.transpose(1, 2, 0))
-    _write_tiff(Path(path), pixels, _description(image), story)
+    _write_tiff(Path(path), pixels, _description(image), story, linear=True)
 
 
 def _quantised(data: np.ndarray, bits: int) -> np.ndarray:
@@ -111,7 +114,7 @@ def _description(image: Image | None) -> str:
     return "\n".join(format_card(*card).rstrip() for card in cards if len(format_card(*card)) == 80)
 
 
-def _write_tiff(path: Path, pixels: np.ndarray, text: str, story: str) -> None:
+def _write_tiff(path: Path, pixels: np.ndarray, text: str, story: str, *, linear: bool) -> None:
     import tifffile
 
     color = pixels.shape[2] == 3
@@ -123,6 +126,7 @@ def _write_tiff(path: Path, pixels: np.ndarray, text: str, story: str) -> None:
             description=text or None,
             metadata=None,
             software="firstlight",
+            iccprofile=profile(pixels.shape[2], linear=linear),
             extratags=[(STORY_TAG, "s", 0, story, True)] if story else [],
         )
 
@@ -134,4 +138,5 @@ def _write_jpeg(path: Path, pixels: np.ndarray, story: str, quality: int) -> Non
     with atomic_path(path) as temporary:
         # A comment of JPEG ends at 64 kB.
         comment = {"comment": story} if 0 < len(story) < 65_000 else {}
-        picture.save(temporary, format="JPEG", quality=quality, subsampling=0, **comment)
+        icc = profile(pixels.shape[2], linear=False)
+        picture.save(temporary, format="JPEG", quality=quality, subsampling=0, icc_profile=icc, **comment)

@@ -116,10 +116,10 @@ def read_png_story(path: Path) -> str:
     return ""
 
 
-def write_png(path: Path, pixels: np.ndarray, text: str = "", story: str = "") -> None:
+def write_png(path: Path, pixels: np.ndarray, text: str = "", story: str = "", icc: bytes = b"") -> None:
     """Write uint8 or uint16 (height, width, 1 or 3) as PNG; ``text`` becomes its Description.
 
-    ``story`` (JSON) says how it was made.
+    ``story`` (JSON) says how it was made; ``icc`` is a profile of its colours.
 
     Each byte as its difference from the mean of those to the left and above, then coded by how often it comes (and runs
     of it): noise holds no patterns to look for. Of a stack of 11.7 Mpx the file is 7 % smaller than with a search of
@@ -134,6 +134,8 @@ def write_png(path: Path, pixels: np.ndarray, text: str = "", story: str = "") -
         packed.append(packer.compress(_filtered(raw, top, min(top + _LINES, height), samples * bits // 8).tobytes()))
     packed.append(packer.flush())
     chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, 2 if samples == 3 else 0, 0, 0, 0))]
+    if icc:
+        chunks.append((b"iCCP", b"ICC profile\0\0" + zlib.compress(icc)))
     if text:
         chunks.append((b"tEXt", b"Description\0" + text.encode("latin-1", "replace")))
     if story:
