@@ -24,7 +24,8 @@ SPARSE = 4
 def reduced(path: Path, side: int = SIDE) -> tuple[Image, int]:
     """An image averaged over squares until its longer side is no more than ``side``, and the side of the squares.
 
-    Of squares of 4 px and more every second row is taken. Mosaics are thinned out by whole cells instead, so that they stay mosaics. The variance is left out.
+    Of squares of 4 px and more every second row is taken. Mosaics are thinned out by whole cells instead, so that they
+    stay mosaics. The variance is left out.
     """
     frame = open_frame(path)
     _, height, width = frame.shape
