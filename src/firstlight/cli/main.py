@@ -46,6 +46,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "firstlight.cli.cite",
         "A paragraph on the methods behind a file, for a publication, citing what was used and nothing else.",
     ),
+    "flow": ("firstlight.cli.flow", "Run sessions under Prefect: retries, a page with what was made, schedules."),
     "apply": ("firstlight.cli.apply", "Apply one or more operations to an image and write the result."),
     "resample": ("firstlight.cli.resample", "Bring images with plates onto one grid on the sky."),
     "cutout": (
