@@ -100,9 +100,11 @@ def test_the_summary_holds_stacks_pictures_and_reasons(sessions, tmp_path):
 def test_a_folder_is_looked_into_when_it_is_due_and_only_then_swept(sessions, monkeypatch):
     swept, waited, told = [], [], []
 
-    def sweep(folder, settings, quiet_minutes):
+    outcome = {"night 1": "done"}
+
+    def sweep(folder, settings, quiet_minutes, skip):
         swept.append((folder, settings))
-        return {"night 1": "done"}
+        return outcome
 
     monkeypatch.setattr("firstlight.pipeline.flow._flows", lambda: {"sweep": sweep})
     now = datetime.now(UTC)
@@ -114,6 +116,10 @@ def test_a_folder_is_looked_into_when_it_is_due_and_only_then_swept(sessions, mo
     assert 3500 < waited[0] <= 3600
     serve_sweep(sessions, None, iter([now]), 1e6)
     assert len(swept) == 2
+    # What failed is not tried again and again.
+    outcome["night 1"] = "failed: no lights"
+    serve_sweep(sessions, None, iter([now, now, now]), 0.0)
+    assert len(swept) == 3
 
 
 def test_times_go_on():

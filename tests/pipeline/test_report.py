@@ -20,7 +20,7 @@ from firstlight.model.image import Image
 from firstlight.model.meta import Meta
 from firstlight.pipeline.report import write_report
 from firstlight.pipeline.report_facts import read_run
-from firstlight.pipeline.report_sections import duration, plate_scale
+from firstlight.pipeline.report_sections import duration, plate_scale, up_from_north
 from firstlight.pipeline.settings import Settings
 from firstlight.simulate.night import simulate
 from firstlight.simulate.settings import preset
@@ -180,6 +180,16 @@ def test_durations_and_scales_are_said_as_people_do():
     assert plate_scale({"CD1_1": -0.0004, "CD1_2": 0.0, "CD2_1": 0.0, "CD2_2": 0.0004}) == pytest.approx(1.44)
     assert plate_scale({"CDELT1": -0.001, "CDELT2": 0.001}) == pytest.approx(3.6)
     assert plate_scale({}) is None
+
+
+def test_up_is_told_from_north_to_east():
+    # Rows upwards, north up, east left: the usual plate.
+    usual = {"CDELT1": -0.001, "CDELT2": 0.001}
+    assert up_from_north(usual, bottom_up=True) == pytest.approx(0)
+    assert up_from_north(usual, bottom_up=False) == pytest.approx(180)
+    angle = np.radians(57)
+    turned = {"CD1_1": -np.cos(angle), "CD1_2": np.sin(angle), "CD2_1": np.sin(angle), "CD2_2": np.cos(angle)}
+    assert up_from_north(turned, bottom_up=True) == pytest.approx(57)
 
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 import os
 import re
 import time
@@ -29,6 +30,8 @@ RETRIES = 2
 RETRY_SECONDS = (5, 30)
 QUIET_MINUTES = 10.0
 """A session whose newest file is younger is still being taken."""
+
+DONE = "done"
 
 FLOWS = ("process_session", "sweep")
 
@@ -117,17 +120,22 @@ def _flows() -> dict[str, Any]:
 
     @flow(name="firstlight-sweep", log_prints=False, validate_parameters=False)
     def sweep(
-        folder: str, settings: dict[str, Any] | None = None, quiet_minutes: float = QUIET_MINUTES
+        folder: str,
+        settings: dict[str, Any] | None = None,
+        quiet_minutes: float = QUIET_MINUTES,
+        skip: list[str] | None = None,
     ) -> dict[str, str]:
         """Process every session of a folder that is new or has changed, and is not being taken any more."""
         outcome = {}
         for session in sessions_to_do(Path(folder), quiet_minutes):
+            if session.name in (skip or ()):
+                continue
             try:
                 process_session(str(session), settings=settings)
-                outcome[session.name] = "done"
-            except FirstlightError as error:
-                # One night that cannot be processed must not keep the others from it.
-                outcome[session.name] = str(error)
+                outcome[session.name] = DONE
+            except Exception as error:
+                # One night that cannot be processed, for whatever reason, must not keep the others from it.
+                outcome[session.name] = f"failed: {error}"
         if outcome:
             create_table_artifact(
                 [{"session": name, "outcome": words} for name, words in outcome.items()],
@@ -157,16 +165,25 @@ def sessions_to_do(folder: Path, quiet_minutes: float = QUIET_MINUTES) -> list[P
     return [session for session in candidates if _is_due(session, quiet_minutes)]
 
 
-def _is_due(session: Path, quiet_minutes: float) -> bool:
+def newest(session: Path) -> float:
+    """When the newest frame of a session was written, seconds since 1970; 0 without frames, infinite while files are
+    being renamed."""
     try:
-        ages = [path.stat().st_mtime for path in find_files(session) if OUTPUT not in path.relative_to(session).parts]
+        return max(
+            (path.stat().st_mtime for path in find_files(session) if OUTPUT not in path.relative_to(session).parts),
+            default=0.0,
+        )
     except FileNotFoundError:
         # A capture program renames what it has written: it is still at work.
-        return False
-    if not ages or time.time() - max(ages) < 60 * quiet_minutes:
+        return math.inf
+
+
+def _is_due(session: Path, quiet_minutes: float) -> bool:
+    last = newest(session)
+    if not last or time.time() - last < 60 * quiet_minutes:
         return False
     record = session / OUTPUT / RUN_FILE
-    return not record.is_file() or record.stat().st_mtime < max(ages)
+    return not record.is_file() or record.stat().st_mtime < last
 
 
 def run_flow(
@@ -202,13 +219,21 @@ def serve_sweep(
     and leaves an entry for every look, also where there was nothing to do.
     """
     sweep = _flows()["sweep"]
+    failed: dict[str, float] = {}
     for moment in due:
         pause = (moment - datetime.now(moment.tzinfo)).total_seconds()
         if pause > 0:
             wait(pause)
-        if sessions_to_do(folder, quiet_minutes):
-            for name, words in sweep(str(folder), settings=settings, quiet_minutes=quiet_minutes).items():
-                say(f"{name}: {words}")
+        sessions = {session.name: newest(session) for session in sessions_to_do(folder, quiet_minutes)}
+        # What failed is tried again when something in it has changed.
+        skip = [name for name, time in sessions.items() if failed.get(name) == time]
+        if len(skip) == len(sessions):
+            continue
+        outcome = sweep(str(folder), settings=settings, quiet_minutes=quiet_minutes, skip=skip)
+        for name, words in outcome.items():
+            say(f"{name}: {words}")
+            if words != DONE:
+                failed[name] = sessions.get(name, 0.0)
 
 
 def every(seconds: float) -> Iterator[datetime]:

@@ -112,6 +112,13 @@ def _matrix(cards: Mapping[str, Any]) -> tuple[float, float, float, float]:
     return pc[0] * one, pc[1] * one, pc[2] * two, pc[3] * two
 
 
+def up_from_north(cards: Mapping[str, Any], bottom_up: bool) -> float:
+    """Position angle of the picture's upward direction, degrees from north towards east."""
+    _, east, _, north = _matrix(cards)
+    sign = 1 if bottom_up else -1
+    return math.degrees(math.atan2(sign * east, sign * north)) % 360
+
+
 def _plate_rows(frame: Frame) -> list[tuple[str, str]]:
     if frame.plate is None:
         return []
@@ -119,8 +126,7 @@ def _plate_rows(frame: Frame) -> list[tuple[str, str]]:
     scale = plate_scale(cards)
     if scale is None or "CRVAL1" not in cards or "CRVAL2" not in cards:
         return []
-    a, b, c, d = _matrix(cards)
-    turned = math.degrees(math.atan2(-b, d)) if a * d - b * c > 0 else math.degrees(math.atan2(b, d))
+    turned = up_from_north(cards, frame.meta.bottom_up)
     _, height, width = frame.shape
     rows = [
         (
@@ -131,7 +137,7 @@ def _plate_rows(frame: Frame) -> list[tuple[str, str]]:
             "Scale",
             f"{scale:.3f}\u2033/px <small>(field {_field(width * scale)} &times; {_field(height * scale)})</small>",
         ),
-        ("Orientation", f"up is {turned:+.1f}\u00b0 of north"),
+        ("Orientation", f"up is {turned:.1f}\u00b0 east of north"),
     ]
     if frame.plate.n_matched:
         rms = f", rms {frame.plate.rms:.2f}\u2033" if frame.plate.rms else ""
