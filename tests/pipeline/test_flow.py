@@ -140,7 +140,7 @@ def test_a_flow_runs_for_real_and_a_second_time_from_its_cache(sessions, tmp_pat
     environment = os.environ | {"PREFECT_HOME": str(tmp_path / "prefect")}
     command = [sys.executable, "-m", "firstlight", "flow", "run", str(night), "-o", str(tmp_path / "flow")]
     for _ in range(2):
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=400)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900)
         assert done.returncode == 0, done.stderr
         assert "Tiny_field_L_60s: 4 frames" in done.stdout
         assert "telemetry" not in done.stderr

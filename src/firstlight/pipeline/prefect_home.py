@@ -23,6 +23,10 @@ WANTED = {
     # On a slow machine the database takes longer to be made than the 20 s that it is given.
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "90",
     "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "true",
+    # The machine that stacks is the one that serves: a reply may wait for the work.
+    "PREFECT_API_REQUEST_TIMEOUT": "600",
+    "PREFECT_SERVER_DATABASE_TIMEOUT": "120",
+    "PREFECT_SERVER_DATABASE_CONNECTION_TIMEOUT": "60",
     "PREFECT_CLI_PROMPT": "false",
 }
 
