@@ -71,6 +71,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "wb": ("firstlight.cli.wb", "White balance: list what is known, calibrate colours by the stars of a solved image."),
     "ops": ("firstlight.cli.ops", "List the operations."),
     "stars": ("firstlight.cli.stars", "List the stars of images: places, light, widths, shapes, the PSF."),
+    "measure": (
+        "firstlight.cli.measure",
+        "Measure how good images are: sky, noise, stars, widths, tilt, saturation, statistics.",
+    ),
     "quality": ("firstlight.cli.quality", "Tell good frames from poor ones, and say why."),
     "photometry": (
         "firstlight.cli.photometry",

@@ -85,6 +85,16 @@ def write_json(path: str | os.PathLike[str], values: Any) -> Path:
     return Path(path)
 
 
+def write_yaml(path: str | os.PathLike[str], values: Mapping[str, Any]) -> Path:
+    """Write plain data as YAML, in the order given, whole or not at all; numbers that are not finite become null."""
+    import yaml
+
+    with atomic_path(path) as temporary:
+        text = yaml.safe_dump(_plain(values), sort_keys=False, allow_unicode=True, default_flow_style=None, width=110)
+        temporary.write_text(text, encoding="utf-8")
+    return Path(path)
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): _plain(each) for key, each in value.items()}

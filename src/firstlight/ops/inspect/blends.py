@@ -8,6 +8,7 @@ import numpy as np
 
 from firstlight.kernels.companions import find_companions
 from firstlight.model.psf import Psf
+from firstlight.ops.inspect.psf_photometry import REACH as REACH_OF_FITS
 from firstlight.ops.inspect.psf_photometry import Field, Fitted, fit_stars
 from firstlight.ops.inspect.stars import filter_taps
 
@@ -21,6 +22,8 @@ NEAREST = 0.35
 """FWHM: stars nearer to each other than this are one."""
 UNLIKE = 1.35
 """chi^2 per degree of freedom of a star that may be a blend."""
+BRIGHTEST = 100
+"""Stars that tell how well the PSF is known."""
 ROUNDS = 4
 
 
@@ -52,12 +55,13 @@ def part_blends(
     kept = np.arange(len(fitted))
     frozen = np.zeros(len(fitted), bool) if unfit is None else unfit
     taps = filter_taps(psf.fwhm)
+    doubt = _doubt(fitted, psf, frozen)
     for _ in range(ROUNDS):
         with np.errstate(invalid="ignore"):
             odd = np.flatnonzero((fitted.chi > UNLIKE) & (fitted.flux > 0) & ~frozen)
         if len(odd) == 0:
             break
-        x, y, flux = _companions(field, psf, fitted, rest, odd, taps, threshold)
+        x, y, flux = _companions(field, psf, fitted, rest, odd, taps, threshold, doubt)
         if len(x) == 0:
             break
         before = fitted
@@ -79,12 +83,33 @@ def part_blends(
     return Parted(fitted, rest, kept)
 
 
+def _doubt(fitted: Fitted, psf: Psf, frozen: np.ndarray) -> float:
+    """Share of a star's light that the PSF misplaces, as the bright stars show it; where it is poor, it makes no stars.
+
+    chi^2 exceeds its 1 per pixel by the square of that share times the star's SNR^2.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        snr = fitted.flux / fitted.flux_error
+        bright = np.flatnonzero((snr > 50) & ~frozen)
+        bright = bright[np.argsort(-snr[bright], kind="stable")][:BRIGHTEST]
+        pixels = np.pi * (REACH_OF_FITS * psf.fwhm + 1.0) ** 2
+        share = np.sqrt(np.maximum(fitted.chi[bright] - 1.0, 0.0) * pixels) / snr[bright]
+    return float(np.clip(2.0 * np.median(share), DOUBT, 0.3)) if len(bright) >= 10 else DOUBT
+
+
 def _flux(fitted: Fitted) -> np.ndarray:
     return np.where(np.isfinite(fitted.flux), fitted.flux, 1e-3)
 
 
 def _companions(
-    field: Field, psf: Psf, fitted: Fitted, rest: np.ndarray, odd: np.ndarray, taps: np.ndarray, threshold: float
+    field: Field,
+    psf: Psf,
+    fitted: Fitted,
+    rest: np.ndarray,
+    odd: np.ndarray,
+    taps: np.ndarray,
+    threshold: float,
+    doubt: float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Places and first guesses of the fluxes."""
     room = 16 * len(odd) + 16
@@ -93,7 +118,7 @@ def _companions(
     _, noise = field.sky.sample(fitted.x, fitted.y)
     noise = field.correlation * np.maximum(noise, 1e-9)
     n = find_companions(
-        rest, field.flat, field.bad, fitted.x, fitted.y, odd, noise, field.photons, DOUBT, taps.astype(np.float64),
+        rest, field.flat, field.bad, fitted.x, fitted.y, odd, noise, field.photons, doubt, taps.astype(np.float64),
         REACH * psf.fwhm, threshold, fx, fy, strength, of,
     )  # fmt: skip
     # One at a time in any place: with a second star the first moves, and what else seemed to be there goes.

@@ -21,7 +21,7 @@ class Faults(Params):
 
     sigma: Annotated[Sigma, Field(gt=0)] = 5.0
     """A number must lie this far from the median and by the share named below, or by twice the share."""
-    wider: Annotated[Percent, Field(gt=0)] = 18.0
+    wider: Annotated[Percent, Field(gt=0)] = 16.0
     """Wider stars, by more than this: focus (or seeing); with a common direction: wind or guiding."""
     dimmer: Annotated[Percent, Field(gt=0, lt=100)] = 12.0
     """Stars fainter by more than this: clouds; with a halo around the stars: dew."""

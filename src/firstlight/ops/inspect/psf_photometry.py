@@ -10,11 +10,14 @@ from firstlight.kernels import psffit
 from firstlight.model.psf import Psf
 from firstlight.ops.inspect.background import Background
 from firstlight.ops.inspect.plane import Plane
+from firstlight.ops.inspect.stars import filter_taps
 
 TOUCH = 1.6
 """Stars closer than this (FWHM) are fitted as one group."""
 MOST = 8
 """Stars of a group; of more that touch, the others are taken as they are known."""
+BAND = 400_000
+"""Pixels that tell whether noise is white."""
 REACH = 2.2
 """Pixels within so many FWHM (and one px) of a star take part in its fit."""
 
@@ -56,15 +59,34 @@ class Field:
     """How far the noise of the plane is from white: 1, or the factor by which a star's error is larger."""
 
 
-def prepare(plane: Plane, sky: Background, correlation: float = 1.0) -> Field:
-    """The plane less its background."""
+def prepare(plane: Plane, sky: Background) -> Field:
+    """The plane less its background; how far its noise is from white is measured."""
     bad = ~(plane.data < plane.saturation)
     if plane.excluded is not None:
         bad |= plane.excluded
     flat = plane.data - sky.at()
-    return Field(
-        flat, bad if bad.any() else np.empty((0, 0), bool), sky, 1.0 / plane.gain if plane.gain else 0.0, correlation
-    )
+    photons = 1.0 / plane.gain if plane.gain else 0.0
+    return Field(flat, bad if bad.any() else np.empty((0, 0), bool), sky, photons, _correlation(flat, sky.noise))
+
+
+def _correlation(flat: np.ndarray, noise: float) -> float:
+    """Scatter of the sky under a filter as wide as a star, against that of white noise; 1 and more.
+
+    From a band in the middle, and from what lies below the median: stars are above.
+    """
+    from scipy.ndimage import correlate1d
+
+    height = flat.shape[0]
+    half = max(BAND // max(flat.shape[1], 1), 16) // 2
+    band = flat[max(height // 2 - half, 0) : height // 2 + half]
+    side = filter_taps(3.0).astype(np.float64)
+    taps = np.concatenate([side[:0:-1], side])
+    band = np.where(np.isfinite(band), band, 0.0).astype(np.float32)
+    seen = correlate1d(correlate1d(band, taps, axis=0, mode="nearest"), taps, axis=1, mode="nearest")
+    low, middle = np.percentile(seen, [15.87, 50.0])
+    ratio = float(middle - low) / noise if noise > 0 else 1.0
+    # A crowded field scatters by its stars: a little above 1 says nothing.
+    return ratio if ratio > 1.15 else 1.0
 
 
 def fit_stars(
