@@ -75,6 +75,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "firstlight.cli.measure",
         "Measure how good images are: sky, noise, stars, widths, tilt, saturation, statistics.",
     ),
+    "inspect": (
+        "firstlight.cli.inspect",
+        "Draw how good images are: corners, tilt, maps of width and elongation, stars, histogram.",
+    ),
     "quality": ("firstlight.cli.quality", "Tell good frames from poor ones, and say why."),
     "photometry": (
         "firstlight.cli.photometry",

@@ -19,6 +19,7 @@ from firstlight.ops.inspect.plane import plane_of
 from firstlight.ops.inspect.star_shapes import Shapes, shapes_of
 from firstlight.ops.inspect.stars import FindStars, find_stars
 from firstlight.ops.inspect.streaks import find_streaks
+from firstlight.ops.inspect.white_level import white_level_of
 from firstlight.pipeline.measure import Light, channel_statistics, refuse_blank
 from firstlight.pipeline.register import luminance
 
@@ -82,7 +83,7 @@ def seen_of_image(path: Path, image: Image, settings: FindStars, *, streaks: boo
         It shows nothing.
     """
     refuse_blank(path.name, image.data)
-    plane = plane_of(image)
+    plane = plane_of(image, saturation=white_level_of(image).level)
     try:
         stars, quality = find_stars(
             plane.data, settings, excluded=plane.excluded, saturation=plane.saturation, gain=plane.gain

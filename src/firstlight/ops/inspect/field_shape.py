@@ -88,9 +88,9 @@ class FieldShape:
                 f"stars drawn out along {self.elongation_angle:.0f} deg everywhere (eccentricity "
                 f"{self.elongation:.2f}): guiding, wind or a tilted corrector"
             )
-        if self.radial > 0.4:
+        if self.radial > 0.5 and self.elongation < 0.6:
             said.append("stars outside point at the centre: coma, or lateral colour")
-        elif self.radial < -0.4:
+        elif self.radial < -0.5 and self.elongation < 0.6:
             said.append("stars outside lie around the centre: rotation of the field, or astigmatism")
         return said
 
@@ -159,7 +159,7 @@ def _radial(x: np.ndarray, y: np.ndarray, vectors: np.ndarray, shape: tuple[int,
     toward = 2 * np.arctan2(dy[outer], dx[outer])
     along = vectors[0, outer] * np.cos(toward) + vectors[1, outer] * np.sin(toward)
     total = np.hypot(*vectors[:, outer]).sum()
-    return float(along.sum() / total) if total > 0.05 * outer.sum() else 0.0
+    return float(along.sum() / total) if total > 0.08 * outer.sum() else 0.0
 
 
 def _fitted(terms: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

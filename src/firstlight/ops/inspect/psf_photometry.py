@@ -12,12 +12,14 @@ from firstlight.ops.inspect.background import Background
 from firstlight.ops.inspect.plane import Plane
 from firstlight.ops.inspect.stars import filter_taps
 
-TOUCH = 1.6
+TOUCH = 2.0
 """Stars closer than this (FWHM) are fitted as one group."""
 MOST = 8
 """Stars of a group; of more that touch, the others are taken as they are known."""
 BAND = 400_000
 """Pixels that tell whether noise is white."""
+AGAIN = 2
+"""Times that groups with others near are fitted anew, now that those are known better."""
 REACH = 2.2
 """Pixels within so many FWHM (and one px) of a star take part in its fit."""
 
@@ -102,7 +104,7 @@ def fit_stars(
     ----------
     x, y, flux : where the stars are thought to be, and how bright (only to begin with).
     move : False keeps the places as they are given (forced photometry); so does a star whose fit does not come to rest.
-        Then the errors of the place are NaN. Groups with others near are fitted twice, as those are right only then.
+        Then the errors of the place are NaN. Groups with others near are fitted thrice.
 
     Errors are those of the least squares: honest where gain and background are.
     """
@@ -127,7 +129,7 @@ def fit_stars(
         )  # fmt: skip
 
     fit(members, starts, move)
-    if again.any():
+    for _ in range(AGAIN if again.any() else 0):
         fit(*_only(members, starts, again), move)
     moved = np.full(n, move)
     lost = np.flatnonzero(out[:, psffit.CONVERGED] == 0)

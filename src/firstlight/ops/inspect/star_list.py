@@ -20,6 +20,7 @@ from firstlight.ops.inspect.plane import Plane, plane_of
 from firstlight.ops.inspect.psf_model import MeasurePsf, psf_of_plane
 from firstlight.ops.inspect.psf_photometry import TOUCH, Fitted, fit_stars, groups_of, prepare
 from firstlight.ops.inspect.stars import FindStars, find_stars
+from firstlight.ops.inspect.white_level import white_level_of
 from firstlight.ops.registry import Params
 from firstlight.units import Adu, Percent, Px, Unit
 
@@ -87,7 +88,7 @@ def list_stars(
     >>> len(found.table) > 50, round(found.psf.fwhm, 1)
     (True, 3.2)
     """
-    plane = plane_of(image, p.channel, saturation=p.saturation or None)
+    plane = plane_of(image, p.channel, saturation=white_level_of(image, p.saturation).level)
     stars, quality = find_stars(plane.data, find, excluded=plane.excluded, saturation=plane.saturation, gain=plane.gain)
     inside = _inside(stars, plane.data.shape, p)
     stars = stars.take(inside & ((stars.saturated == 0) | p.saturated))
