@@ -22,7 +22,7 @@ from firstlight.ops.inspect.statistics import statistics_of
 from firstlight.ops.registry import Params
 from firstlight.pipeline import inspect_page as page
 from firstlight.pipeline.measure_files import field_of, strong_stars
-from firstlight.pipeline.star_files import check_names, files_of, stem_of
+from firstlight.pipeline.star_files import check_names, files_of, of_file, stem_of
 from firstlight.units import Px
 
 if TYPE_CHECKING:
@@ -77,7 +77,9 @@ def inspect_files(
     check_names(paths)
     for path in paths:
         try:
-            yield _inspected(path, read(path), settings, output)
+            with of_file(path):
+                found = _inspected(path, read(path), settings, output)
+            yield found
         except FrameError as error:
             yield path, str(error)
 

@@ -220,7 +220,7 @@ def draw_histogram(image: Image, rows: list[tuple[str, str]], title: str) -> Fig
             whole_numbers = bool((values == np.rint(values)).all())
             bins = int(np.clip(round(last - first), 8, 256)) if whole_numbers and last - first < 2048 else 256
             for plane, colour in zip(planes, colours):
-                panel.hist(plane, bins, (first, last), histtype="step", color=colour)
+                panel.hist(plane, bins, range=(first, last), histtype="step", color=colour)
             panel.set_yscale("log")
             panel.set_title(words)
             panel.set_xlabel(image.unit.value)

@@ -28,7 +28,7 @@ from firstlight.ops.inspect.stars import FindStars
 from firstlight.ops.inspect.statistics import PERCENTILES, Statistics, statistics_of
 from firstlight.ops.inspect.white_level import WhiteLevel, white_level_of
 from firstlight.pipeline.at_hand import masters_at_hand
-from firstlight.pipeline.star_files import check_names, files_of, pixel_scale, stem_of
+from firstlight.pipeline.star_files import check_names, files_of, of_file, pixel_scale, stem_of
 from firstlight.units import Adu, Percent, Px
 
 CIRCULAR = 3.0
@@ -95,7 +95,9 @@ def measure_files(
                 darkened, said = subtract_dark(image, SubtractDark(), master), dark.name
             elif chooser is not None:
                 darkened, said = _with_library(path, image, chooser)
-            yield _report(path, darkened, settings, output, said)
+            with of_file(path):
+                report = _report(path, darkened, settings, output, said)
+            yield report
         except (FrameError, InputError) as error:
             yield path, str(error)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -111,6 +112,16 @@ def check_names(paths: Sequence[Path]) -> None:
         seen[name] = path
 
 
+@contextmanager
+def of_file(path: Path) -> Iterator[None]:
+    """Errors of a frame get the name of its file in front."""
+    try:
+        yield
+    except FrameError as error:
+        text = str(error)
+        raise FrameError(text if text.startswith(path.name) else f"{path.name}: {text}") from error
+
+
 def check_linear(path: Path, image: Image) -> None:
     """Fluxes of a stretched image mean nothing."""
     if image.state == State.STRETCHED:
@@ -122,7 +133,8 @@ def check_linear(path: Path, image: Image) -> None:
 def _listed(path: Path, settings: StarsSettings, output: Path) -> Listed:
     image = read(path)
     check_linear(path, image)
-    measured = list_stars(image, settings, settings.find, settings.model)
+    with of_file(path):
+        measured = list_stars(image, settings, settings.find, settings.model)
     if len(measured.table) == 0:
         raise FrameError(
             f"{path.name}: no star {settings.find.threshold:g} sigma above the noise; lower --find-threshold, or look "
