@@ -124,7 +124,7 @@ def _odds(x, y, members, mirrored, blur, side, work, fit, used, vectors, start, 
         )  # fmt: skip
         away = ((x[i] - mx) ** 2 + (y[i] - my) ** 2) / (side * side)
         spread = scale * scale * blur * blur * (1.0 + away)
-        reach = min(4.0 * np.sqrt(spread), size)
+        reach = min(4.0 * np.sqrt(spread), 0.25 * size)
         star, squared, density = nearest(towards, reach, vectors, start, lowest, size, columns, first)
         for k in range(matched):
             if star == used[k]:

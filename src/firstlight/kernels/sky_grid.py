@@ -50,25 +50,38 @@ def cells_of(vectors, lowest, size, columns, first, out):
 
 @inner_kernel
 def nearest(vector, reach, vectors, start, lowest, size, columns, first):
-    """Star nearest to a direction, within ``reach`` radians (at most a cell): index or -1, distance squared (chord),
-    and the stars per steradian of the cells looked at."""
-    best, closest, seen, looked = -1, reach * reach, 0, 0.0
+    """Star nearest to a direction, within ``reach`` radians (a quarter of a cell): index or -1, distance squared,
+    and the stars per steradian of the cells around it."""
+    best, closest, seen, looked = -1, reach * reach, 0, 0
     n = len(columns)
-    here = band_of(vector[2], lowest, size, n)
+    z = min(max(vector[2], -1.0), 1.0)
+    height = (np.arcsin(z) - lowest) / size
+    here = min(max(int(np.floor(height)), 0), n - 1)
+    turn = np.arctan2(vector[1], vector[0]) / (2.0 * np.pi)
+    turn -= np.floor(turn)
+    around = 2.0 * np.pi * np.sqrt(max(1.0 - z * z, 0.0))
     for band in range(max(here - 1, 0), min(here + 2, n)):
         across = columns[band]
-        middle = column_of(vector[0], vector[1], across)
-        wide = min(across, 3)
+        place = turn * across
+        middle = min(int(place), across - 1)
+        width = around / across
+        # Close to a pole a cell is a narrow wedge: all of them are near.
+        wide = across if width < 2.0 * reach else min(across, 3)
+        far = (band < here and (height - here) * size > reach) or (band > here and (here + 1 - height) * size > reach)
         for k in range(wide):
-            column = (middle - wide // 2 + k) % across
-            cell = first[band] + column
-            looked += 1.0
+            cell = first[band] + (middle - wide // 2 + k) % across
+            seen += start[cell + 1] - start[cell]
+            looked += 1
+            # Most of the cells are known to be too far: the reach is small against their size.
+            if far or (wide == 3 and k == 0 and (place - middle) * width > 1.1 * reach):
+                continue
+            if wide == 3 and k == 2 and (middle + 1 - place) * width > 1.1 * reach:
+                continue
             for i in range(start[cell], start[cell + 1]):
                 dx = vectors[i, 0] - vector[0]
                 dy = vectors[i, 1] - vector[1]
                 dz = vectors[i, 2] - vector[2]
                 squared = dx * dx + dy * dy + dz * dz
-                seen += 1
                 if squared < closest:
                     closest, best = squared, i
     return best, closest, seen / max(looked * size * size, 1e-30)

@@ -162,7 +162,7 @@ def contradictions(meta: Meta, plate: Plate, shape: tuple[int, int]) -> Iterator
         said = ARCSEC_PER_RADIAN * 1e-3 * meta.pixel_size / meta.focal_length
         if abs(said / scale - 1) > SCALE_OFF:
             yield (
-                f"focal length {meta.focal_length:g} mm and pixels of {meta.pixel_size:g} um make {said:.4g} "
+                f"focal length {meta.focal_length:g} mm, pixels of {meta.pixel_size:g} um: they make {said:.4g} "
                 f"arcsec/px; the stars say {scale:.4g}: one of the two is wrong in the header"
             )
     if meta.ra is not None and meta.dec is not None:

@@ -10,8 +10,8 @@ from firstlight.model.catalog import Catalog, places, unit_vectors
 from firstlight.ops.align.plate_search import Found
 
 ORDERS = (1, 2, 3, 4, 5)
-PER_TERM = 4
-"""Matched stars a coefficient needs."""
+PER_TERM = 2.5
+"""Matched stars a coefficient of one axis needs; whether it is worth having the stars left out decide."""
 BETTER = 0.97
 """A higher order must lower the error at stars left out to this share."""
 STRAY = 0.5
