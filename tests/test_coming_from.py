@@ -65,6 +65,8 @@ def test_the_page_has_the_commands_of_all_five():
 @pytest.mark.parametrize(("old", "line", "only_help"), ROWS, ids=[f"{k}: {old}" for k, (old, _, _) in enumerate(ROWS)])
 def test_the_line_runs(old, line, only_help, prepared, monkeypatch, capsys):
     monkeypatch.chdir(prepared)
+    # Stars that are made up have no place on the sky: the search for one would take its full time.
+    monkeypatch.setattr("firstlight.pipeline.session.with_solved_plate", lambda name, image, *more: (image, []))
     arguments = shlex.split(line)[1:]
     if only_help:
         assert arguments[-1] == "--help"

@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 from firstlight.errors import InputError, SpecError, nearest
 from firstlight.ops.registry import Params
 from firstlight.pipeline.live_settings import LiveSettings
-from firstlight.pipeline.recipe import SECTIONS, merged_settings, options_in, sections_of
+from firstlight.pipeline.recipe import SECTIONS, merged_settings, options_in
 from firstlight.pipeline.recipe_lines import Lines
+from firstlight.pipeline.recipe_sections import sections_of
 from firstlight.pipeline.settings import Settings
 from firstlight.pipeline.stack_settings import StackSettings
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
@@ -13,6 +14,7 @@ from typing import Any
 from firstlight.errors import InputError, nearest
 from firstlight.pipeline.graph import Graph, Step, key_of
 from firstlight.pipeline.progress import Progress
+from firstlight.pipeline.record import RUN_FILE
 from firstlight.pipeline.settings import Settings
 
 
@@ -53,6 +55,11 @@ class Images:
             there = ", ".join(self.paths) or "none"
             raise InputError(f"{self.step}: no image {pattern!r}{nearest(pattern, self.paths)}; there are: {there}")
         return found
+
+    def session_key(self) -> str:
+        """The inputs and settings of the session, as one word."""
+        record = self.folder / RUN_FILE
+        return json.loads(record.read_text(encoding="utf-8"))["fingerprint"] if record.is_file() else "new"
 
     def expect(self, paths: Iterable[Path]) -> None:
         """Looking ahead: these files are going to be made anew."""

@@ -310,9 +310,9 @@ class Graph:
             if file not in standing:
                 append_line(self.folder / FOLDER / LEFT, {"file": file, "stamp": stamp})
 
-    def digest(self, besides: str) -> str:
-        """All finished steps, but those of one kind, as one word."""
-        steps = (e.step for e in self._finished.values() if e.step.kind != besides)
+    def digest(self, besides: Container[str]) -> str:
+        """All finished steps but those of some kinds, as one word."""
+        steps = (entry.step for entry in self._finished.values() if entry.step.kind not in besides)
         return key_of(sorted((step.kind, step.name, step.key) for step in steps))
 
     @property

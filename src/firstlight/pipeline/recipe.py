@@ -9,7 +9,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from firstlight.errors import InputError, SpecError, nearest
 from firstlight.io.places import user_folder
@@ -17,6 +17,7 @@ from firstlight.ops.registry import Params
 from firstlight.pipeline.live_settings import LiveSettings
 from firstlight.pipeline.recipe_kinds import KINDS, Kind
 from firstlight.pipeline.recipe_lines import Lines
+from firstlight.pipeline.recipe_sections import sections_of
 from firstlight.pipeline.settings import Settings
 
 SECTIONS = {
@@ -217,15 +218,6 @@ def _list(names: Sequence[str]) -> str:
 
 def _word(section: str, field: str, value: Any) -> Any:
     return WORDS.get((section, field), {}).get(value, value) if isinstance(value, str) else value
-
-
-def sections_of(model: type[Params]) -> dict[str, type[Params]]:
-    """The sections of settings, by name."""
-    return {
-        name: each.annotation
-        for name, each in model.model_fields.items()
-        if isinstance(each.annotation, type) and issubclass(each.annotation, BaseModel)
-    }
 
 
 def merged_settings(model: type[Params], settings: Params, values: Mapping[str, Any], lines: Lines) -> Any:

@@ -46,10 +46,14 @@ class Kind:
 KINDS = {
     kind.name: kind
     for kind in (
+        Kind("quality", "step_quality", "Judge every light: a table of numbers, faults and reasons."),
         Kind("calibrated", "step_calibrated", "Write each calibrated light, with its noise and flags."),
         Kind("apply", "step_apply", "Apply operations to the images; the results take their place."),
         Kind("resample", "step_resample", "Bring the images onto one grid on the sky."),
         Kind("combine", "step_combine", "Combine the images of different filters into one, for each target."),
+        Kind("continuum", "step_continuum", "Take the continuum off a narrowband image."),
+        Kind("photometry", "step_photometry", "Measure the stars of the images against a catalogue."),
+        Kind("timeseries", "step_timeseries", "Light curves of a star, or of all."),
         Kind("pictures", "step_pictures", "Draw the images: PNG, TIFF or JPEG, after operations of their own."),
         Kind("export", "step_export", "Copy the images under names made of their headers."),
         Kind("report", "step_report", "Write the report of the run: one web page."),

@@ -8,7 +8,8 @@ from typing import Any
 
 from firstlight.ops.registry import Params, describe
 from firstlight.ops.spec import parse_step
-from firstlight.pipeline.recipe import SECTIONS, STEPS, Recipe, changed, sections_of
+from firstlight.pipeline.recipe import SECTIONS, STEPS, Recipe, changed
+from firstlight.pipeline.recipe_sections import sections_of
 from firstlight.pipeline.settings import Settings
 
 WORD = {meant: word for word, meant in reversed(SECTIONS.items())}

@@ -135,8 +135,10 @@ def _write_stars(stem: Path, series: Series, variables: Variability) -> Path:
     used[r.choice.stars] = True
     sky = series.known.sky if series.known.sky is not None else np.full((len(series.positions), 2), np.nan)
     zero = r.standard[0] if r.standard is not None else 0.0
-    expected = np.sqrt(np.nanmedian(np.where(np.isfinite(r.errors), r.errors, np.nan) ** 2, axis=0)) \
-        if len(r.errors) else np.zeros(0)  # fmt: skip
+    squares = np.where(np.isfinite(r.errors), r.errors, np.nan) ** 2
+    expected = np.full(squares.shape[1], np.nan)
+    seen = np.isfinite(squares).any(axis=0)
+    expected[seen] = np.sqrt(np.nanmedian(squares[:, seen], axis=0))
     columns = [
         Column("star", np.arange(1, len(used) + 1), about="number"),
         Column("x", series.positions[:, 0], "px", "of the reference frame, first pixel 0", 3),

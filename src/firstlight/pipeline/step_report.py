@@ -6,6 +6,9 @@ from firstlight.ops.registry import Params
 from firstlight.pipeline.flow_of_images import Images
 from firstlight.pipeline.report import write_report
 
+ASIDE = ("scale", "measure", "register")
+"""Steps that what comes after them tells of."""
+
 
 class Options(Params):
     """The report."""
@@ -22,4 +25,4 @@ def work(images: Images, options: Options) -> None:
         write_report(images.folder, target)
 
     new = any(why for _, _, why in images.ahead)
-    images.do("report", [], "new" if new else images.graph.digest(besides=images.step), make, [target])
+    images.do("report", [], "new" if new else images.graph.digest(besides=(images.step, *ASIDE)), make, [target])
