@@ -98,7 +98,11 @@ def frames_for(operation: Operation, image: Image, seed: int = 0) -> list[Image]
         marked[:, 5:20, 33:48] = 1
         return Image(marked, variance=np.zeros(marked.shape), meta=Meta(), unit=PixelUnit.NORMALISED)
 
-    made |= {"map": bad_map, "fringe": fringes, "mask": objects}
+    def star() -> Image:
+        y, x = np.mgrid[:15, :15] - 7
+        return Image(np.exp(-(x**2 + y**2) / 4.0))
+
+    made |= {"psf": star, "map": bad_map, "fringe": fringes, "mask": objects}
     lone = {n for n in operation.frames if image.shape[0] == 1 or (operation.family == "color" and n != "other")}
     others = {n: lambda n=n: sky("mono" if n in lone else "colour", seed + 77 * len(n)) for n in operation.frames}
     return [(others | made)[name]() for name in operation.frames]

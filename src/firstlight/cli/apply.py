@@ -123,6 +123,7 @@ def apply_steps(
     from firstlight.io.story import read_story
     from firstlight.io.write import write
     from firstlight.model.image import State
+    from firstlight.pipeline.hands import hands
     from firstlight.pipeline.story import story_of_steps
 
     if _in_bands(source, target, steps, bands):
@@ -131,8 +132,9 @@ def apply_steps(
     if target.suffix.lower() in FOR_THE_EYE and image.state == State.LINEAR and not _stretches(steps):
         raise InputError(f"{target}: {_wants_a_stretch(target)}")
     further = {name: read(path) for name, path in frames.items()}
-    for step in steps:
-        image = step(image, *(further.get(name) for name in step.operation.frames))
+    with hands():
+        for step in steps:
+            image = step(image, *(further.get(name) for name in step.operation.frames))
     steps_made = image.history[len(image.history) - len(steps) :]
     inherited = read_story(source) if source.is_file() else None
     write(target, image, provenance=story_of_steps(source, frames, steps_made, inherited))

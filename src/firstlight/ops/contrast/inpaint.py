@@ -6,6 +6,7 @@ import numpy as np
 
 from firstlight.kernels.fill import halve, refine, relax
 from firstlight.model.flags import EXCLUDED, has
+from firstlight.model.image import Image
 
 ROUNDS = 12
 """Sweeps that make the seam of a filling smooth."""
@@ -44,6 +45,13 @@ def whole_plane(data: np.ndarray, flags: np.ndarray) -> tuple[np.ndarray, np.nda
     if not holes.any():
         return data, None
     return inpainted(data, holes), holes
+
+
+def without_holes(image: Image) -> Image:
+    """The image with pixels that hold no number filled, for steps that look at all pixels; the flags stay."""
+    if not has(image.flags, EXCLUDED).any():
+        return image
+    return image.replace(data=np.stack([whole_plane(*each)[0] for each in zip(image.data, image.flags)]))
 
 
 def grain(plane: np.ndarray, holes: np.ndarray, taboo: np.ndarray) -> None:

@@ -1,0 +1,37 @@
+"""Debanding of what lies between the stars."""
+
+from __future__ import annotations
+
+import numpy as np  # noqa: F401 - for the example
+
+from firstlight.model.image import Image
+from firstlight.ops.contrast.starless import StarSplit, on_starless
+from firstlight.ops.noise.debanding import Debanding, remove_bands
+from firstlight.ops.registry import Reach, operation
+
+
+class StarlessDebanding(Debanding, StarSplit):
+    """As for the step itself, and what counts as a star."""
+
+
+@operation("nr:starlessdebanding", reach=Reach.FRAME)
+def starless_debanding(image: Image, p: StarlessDebanding) -> Image:
+    """Remove bands from what lies between the stars (``nr:debanding``); the stars stay.
+
+    The stars are taken out (`split_stars`), the rest goes through ``nr:debanding``, the stars are put back as before.
+    Pixels without a number keep what they hold. Flags, plate and unit: kept. Variance: dropped, for where stars were
+    put back there is none.
+
+    Raises
+    ------
+    InputError
+        On a CFA mosaic.
+
+    >>> y, x = np.mgrid[:64, :64]
+    >>> star = 500 * np.exp(-((x - 30) ** 2 + (y - 20) ** 2) / 4)
+    >>> noisy = star + np.random.default_rng(1).normal(100, 5, (64, 64))
+    >>> clean = starless_debanding(Image(noisy), StarlessDebanding()).data[0]
+    >>> bool(clean[40:, 40:].std() < 6), round(float(clean[20, 30] / noisy[20, 30]), 2)
+    (True, 1.0)
+    """
+    return on_starless(image, lambda behind: remove_bands(behind, p), p, step="nr:starlessdebanding")

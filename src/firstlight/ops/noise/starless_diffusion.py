@@ -1,0 +1,44 @@
+"""Diffusion of what lies between the stars."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np  # noqa: F401 - for the example
+from pydantic import Field
+
+from firstlight.model.image import Image
+from firstlight.ops.contrast.starless import StarSplit, on_starless
+from firstlight.ops.noise.diffusion import Diffusion, diffuse
+from firstlight.ops.registry import Reach, operation
+from firstlight.units import Sigma
+
+
+class StarlessDiffusion(Diffusion, StarSplit):
+    """As for the step itself, and what counts as a star."""
+
+    limit: Annotated[Sigma, Field(gt=0, le=20)] = 1.5
+    """As in ``nr:diffusion``; without stars it may be higher."""
+
+
+@operation("nr:starlessdiffusion", reach=Reach.FRAME)
+def starless_diffusion(image: Image, p: StarlessDiffusion) -> Image:
+    """Diffuse what lies between the stars (``nr:diffusion``); the stars stay as they are.
+
+    The stars are taken out (`split_stars`), the rest goes through ``nr:diffusion``, the stars are put back as before.
+    Pixels without a number keep what they hold. Flags, plate and unit: kept. Variance: dropped, for where stars were
+    put back there is none.
+
+    Raises
+    ------
+    InputError
+        On a CFA mosaic; a noise source for which the image holds too little.
+
+    >>> y, x = np.mgrid[:64, :64]
+    >>> star = 500 * np.exp(-((x - 30) ** 2 + (y - 20) ** 2) / 4)
+    >>> noisy = star + np.random.default_rng(1).normal(100, 5, (64, 64))
+    >>> clean = starless_diffusion(Image(noisy), StarlessDiffusion()).data[0]
+    >>> bool(clean[40:, 40:].std() < 4.6), round(float(clean[20, 30] / noisy[20, 30]), 2)
+    (True, 1.0)
+    """
+    return on_starless(image, lambda behind: diffuse(behind, p), p, step="nr:starlessdiffusion")
