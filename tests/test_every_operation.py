@@ -98,11 +98,8 @@ def frames_for(operation: Operation, image: Image, seed: int = 0) -> list[Image]
         marked[:, 5:20, 33:48] = 1
         return Image(marked, variance=np.zeros(marked.shape), meta=Meta(), unit=PixelUnit.NORMALISED)
 
-    def star() -> Image:
-        y, x = np.mgrid[:15, :15] - 7
-        return Image(np.exp(-(x**2 + y**2) / 4.0))
-
-    made |= {"psf": star, "map": bad_map, "fringe": fringes, "mask": objects}
+    bell = np.exp(-(np.arange(-7, 8) ** 2) / 4.0)
+    made |= {"psf": lambda: Image(np.outer(bell, bell)), "map": bad_map, "fringe": fringes, "mask": objects}
     lone = {n for n in operation.frames if image.shape[0] == 1 or (operation.family == "color" and n != "other")}
     others = {n: lambda n=n: sky("mono" if n in lone else "colour", seed + 77 * len(n)) for n in operation.frames}
     return [(others | made)[name]() for name in operation.frames]
