@@ -19,8 +19,8 @@ SHARE = 0.4
 
 
 @inner_kernel
-def _ring(plane, known, x0, y0, radius, values):
-    """Known samples of a ring into ``values``; how many there are."""
+def _ring(plane, known, x0, y0, radius, values, around):
+    """Known samples of a ring into ``values``; how many there are. ``around``: by direction, NaN where not known."""
     n = 0
     for d in range(DIRECTIONS):
         angle = 2.0 * math.pi * d / DIRECTIONS
@@ -28,7 +28,10 @@ def _ring(plane, known, x0, y0, radius, values):
         y = math.floor(y0 + radius * math.sin(angle) + 0.5)
         if 0 <= x < plane.shape[1] and 0 <= y < plane.shape[0] and known[y, x]:
             values[n] = plane[y, x]
+            around[d] = plane[y, x]
             n += 1
+        else:
+            around[d] = np.nan
     return n
 
 
@@ -41,6 +44,7 @@ def local_contrast(plane, known, xs, ys, radius, noise, out):
     neighbouring stars lie on one side), less what ``noise`` (n,), of one pixel, raises that by. 0 on a clear ridge.
     """
     values = np.empty(DIRECTIONS)
+    around = np.empty(DIRECTIONS)
     for k in range(xs.shape[0]):
         column, row = math.floor(xs[k] + 0.5), math.floor(ys[k] + 0.5)
         total = 0.0
@@ -50,14 +54,19 @@ def local_contrast(plane, known, xs, ys, radius, noise, out):
                 if known[y, x]:
                     total += plane[y, x]
                     count += 1
-        n = _ring(plane, known, xs[k], ys[k], radius[k], values)
+        n = _ring(plane, known, xs[k], ys[k], radius[k], values, around)
         if n < 5 or count == 0:
             out[k] = 0.0
             continue
         middle = median_of(values, n)
         ridge = -np.inf
-        for d in range(n // 2 if n == DIRECTIONS else 0):
-            ridge = max(ridge, min(values[d], values[d + DIRECTIONS // 2]))
+        for d in range(DIRECTIONS // 2):
+            one, other = around[d], around[d + DIRECTIONS // 2]
+            if one == one and other == other:
+                ridge = max(ridge, min(one, other))
+            elif one == one or other == other:
+                # Beyond the edge a ridge goes on.
+                ridge = max(ridge, one if one == one else other)
         peak = total / count
         above = peak - max(middle, ridge - RIDGE * noise[k])
         out[k] = above if above > SHARE * (peak - middle) else 0.0
@@ -73,12 +82,13 @@ def star_reach(plane, known, xs, ys, first, most, low, noise, out):
     ``most`` (n,): the largest.
     """
     values = np.empty(DIRECTIONS)
+    around = np.empty(DIRECTIONS)
     for k in range(xs.shape[0]):
         last = most[k] + most[k] // 3 + 2
         rings = np.zeros(last + 1)
         out[k] = most[k]
         for r in range(1, last + 1):
-            n = _ring(plane, known, xs[k], ys[k], r, values)
+            n = _ring(plane, known, xs[k], ys[k], r, values, around)
             rings[r] = median_of(values, n) if n >= 5 else rings[r - 1]
             s = (3 * r) // 4
             if s < first[k] or (3 * (r + 1)) // 4 == s:

@@ -145,6 +145,8 @@ def _paint_burst(
     from scipy.ndimage import find_objects, label
 
     sky = measure_background(plane, ~known, BOX)
+    if not sky.noise > 0:
+        return
     bright = (plane > sky.at() + BURST * sky.noise_at()) & known
     islands, _ = label(bright, np.ones((3, 3), bool))
     found = []

@@ -8,21 +8,25 @@ from typing import Literal
 
 import numpy as np
 
+from firstlight.errors import InputError
 from firstlight.model.flags import EXCLUDED, has
-from firstlight.model.image import Image
+from firstlight.model.image import Image, State
 from firstlight.ops.contrast.background import background_of
-from firstlight.ops.contrast.inpaint import grain, inpainted
+from firstlight.ops.contrast.inpaint import grain, inpainted, without_holes
 from firstlight.ops.contrast.star_mask import StarSearch, star_mask
 from firstlight.ops.mosaic import refuse_mosaic
 from firstlight.ops.registry import Reach, operation
+
+SEEN = 0.5 / 255
+"""Of white: what changed by less was not taken out."""
 
 
 class StarSplit(StarSearch):
     """How stars are taken out, for steps that do."""
 
-    star_method: Literal["inpaint", "morphological"] = "inpaint"
+    star_method: Literal["inpaint", "morphological", "starnet"] = "inpaint"
     """``inpaint``: stars are found by their profile and the sky is drawn in behind them. ``morphological``: whatever is
-    narrower than ``star_size`` goes, filaments too."""
+    narrower than ``star_size`` goes, filaments too. ``starnet``: StarNet, a program of others; stretched pictures."""
 
 
 class Starless(StarSplit):
@@ -73,12 +77,13 @@ def split_stars(image: Image, p: StarSplit = StarSplit(), step: str = "starless"
     ``inpaint``: stars are found and fitted on the mean of the channels (`find_stars`); each is masked as far as the
     medians of rings around it fall, saturated pixels with a rim; behind the masks the surroundings are continued.
     ``morphological``: background of scale ``star_size``, taken wherever the picture stands above it by more than the
-    noise.
+    noise. ``starnet``: what a learned network draws in, found by STARNET_BIN, STARNET_PATH or on the PATH and run in a
+    private folder; it is invented, not measured, and passes through integers of 16 bit.
 
     Raises
     ------
     InputError
-        On a CFA mosaic.
+        On a CFA mosaic; StarNet wanted, but not installed, or for a linear image.
 
     >>> y, x = np.mgrid[:64, :64]
     >>> sky = np.random.default_rng(1).normal(100, 1, (64, 64))
@@ -87,6 +92,8 @@ def split_stars(image: Image, p: StarSplit = StarSplit(), step: str = "starless"
     (True, True)
     """
     refuse_mosaic(step, image)
+    if p.star_method == "starnet":
+        return _by_starnet(image, step)
     if p.star_method == "morphological":
         return _morphological(image, p)
     mask = star_mask(image, p)
@@ -142,6 +149,18 @@ def _morphological(image: Image, p: StarSplit) -> Parts:
         behind[channel] = np.where(taken, smooth, plane)
         mask |= taken
     return _parts(image, behind, mask)
+
+
+def _by_starnet(image: Image, step: str) -> Parts:
+    from firstlight.io.starnet import starless_by_starnet
+
+    if image.state != State.STRETCHED:
+        raise InputError(f"{step}: star_method=starnet wants a stretched picture; stretch it first, or use inpaint")
+    behind = starless_by_starnet(without_holes(image), step)
+    behind = np.where(has(image.flags, EXCLUDED), image.data, behind)
+    with np.errstate(invalid="ignore"):
+        taken = (np.abs(image.data - behind) > SEEN).any(axis=0)
+    return _parts(image, behind, taken)
 
 
 def _parts(image: Image, behind: np.ndarray, mask: np.ndarray) -> Parts:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np  # noqa: F401 - for the example
+
 from firstlight.model.image import Image
 from firstlight.ops.contrast.starless import StarSplit, split_stars
 from firstlight.ops.registry import Reach, operation
