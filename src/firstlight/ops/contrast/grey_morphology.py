@@ -19,7 +19,7 @@ class Shape(Params):
     """The element that is moved over the picture."""
 
     size: Annotated[Px, Field(ge=2, le=1024)] = 64
-    """Its width."""
+    """Width of the element."""
     shape: Literal["disc", "square"] = "disc"
     """``disc``: an octagon as near to a disc as makes no difference. ``square``: faster."""
     amount: Annotated[float, Field(gt=0, le=1)] = 1.0
