@@ -14,7 +14,7 @@ def test_a_report_for_each_image(tmp_path, capsys):
     x, y = scattered(rng, 25, (230, 230), 34.0, 20.0)
     image = Image(expose(light_of((230, 230), x, y, 1e5), rng), meta=Meta(exposure=10.0, gain=1.5, filter="R"))
     path = write(tmp_path / "a.fits", image)
-    assert run(["photometry", str(path), "--completeness", "40", "-q", "--table", ".csv"]) == 0
+    assert run(["photometry", str(path), "--completeness", "40", "--no-solve", "-q", "--table", ".csv"]) == 0
     out = capsys.readouterr().out
     assert "a.fits: 25 stars" in out
     assert "put in" in out

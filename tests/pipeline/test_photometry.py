@@ -27,7 +27,7 @@ META = Meta(
     kind=Kind.LIGHT, filter="V", exposure=EXPOSURE, gain=GAIN, read_noise=4.0, saturation=60000.0, ra=150.0, dec=20.0,
     start=datetime(2026, 1, 17, 22, tzinfo=UTC), latitude=48.0, longitude=11.6,
 )  # fmt: skip
-PLAIN = PhotometrySettings(completeness=0)
+PLAIN = PhotometrySettings(completeness=0, solve=False)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def test_limits_agree_with_what_is_found(tmp_path):
     x, y = scattered(rng, 30, (300, 300), 43.0, 20.0)
     plane = expose(light_of((300, 300), x, y, rng.uniform(5e3, 3e4, 30), 2.8), rng, gain=GAIN, bias=0.0)
     path = write(tmp_path / "a.fits", Image(plane, meta=META))
-    (image,) = photometry([path], PhotometrySettings(completeness=300, catalog="none")).images
+    (image,) = photometry([path], PhotometrySettings(completeness=300, catalog="none", solve=False)).images
     # Pixels scatter by 9.9 adu; about 25 of them hold a star: 5 sigma are 250 adu in 60 s.
     assert image.limit == pytest.approx(-2.5 * np.log10(250 / 60), abs=0.35)
     assert image.completeness.half == pytest.approx(image.limit, abs=0.3)

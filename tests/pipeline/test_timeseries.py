@@ -90,7 +90,7 @@ def test_the_event_is_fitted_with_trends(night, tmp_path):
 
 def test_all_stars_and_the_variable_among_them(tmp_path):
     x, y, _, _ = write_series(tmp_path / "n", n=40, depth=0.06, seed=3)
-    settings = SeriesSettings(target="all", library="none", catalog="none")
+    settings = SeriesSettings(target="all", library="none", catalog="none", solve=False)
     (series,) = timeseries(tmp_path / "n", settings).series
     variable = [c.star for c in series.reduced.curves]
     assert len(variable) == 1
@@ -115,6 +115,7 @@ def test_a_bad_frame_is_listed_and_a_wild_point_flagged(tmp_path):
     ("changes", "words"),
     [
         ({"target": "5000,5000"}, "beyond the frames"),
+        ({"target": "2,2"}, "is this the right place"),
         ({"target": "nonsense"}, "02:04:10.3"),
         ({"target": ""}, "no plate"),
         ({"target": "10:00:00 +20:00:00"}, "firstlight solve"),
@@ -127,14 +128,14 @@ def test_a_target_that_is_not_to_be_found_is_said(night, tmp_path, changes, word
     for i in range(4):
         shutil.copy(night[0] / f"light_{i:03d}.fits", few)
     with pytest.raises(InputError, match=words):
-        timeseries(few, SeriesSettings(library="none", **changes))
+        timeseries(few, SeriesSettings(library="none", solve=False, **changes))
 
 
 def test_two_frames_are_no_series(night, tmp_path):
     for i in range(2):
         shutil.copy(night[0] / f"light_{i:03d}.fits", tmp_path)
     with pytest.raises(InputError, match="2 lights can be used; 3 are needed"):
-        timeseries(tmp_path, SeriesSettings(library="none", target="60,60"))
+        timeseries(tmp_path, SeriesSettings(library="none", target="60,60", solve=False))
 
 
 def test_settings_are_checked():

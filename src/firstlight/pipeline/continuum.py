@@ -120,7 +120,10 @@ def continuum(
         matched = ""
         if settings.match_psf:
             line, wide, matched = _matched(line, wide)
-        ratio, places, fluxes, trouble = _ratio(line, wide, settings)
+        try:
+            ratio, places, fluxes, trouble = _ratio(line, wide, settings)
+        except FrameError as error:
+            raise InputError(f"{Path(narrow).name}, {Path(broad).name}: {error}") from error
         if ratio is None and not settings.factor:
             raise InputError(f"continuum: {trouble}: --factor")
         factor = settings.factor or ratio.ratio  # type: ignore[union-attr]

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from firstlight.errors import InputError
+from firstlight.errors import FrameError, InputError
 from firstlight.io.catalogs import AUTO, cone
 from firstlight.model.catalog import Catalog, separation
+from firstlight.model.image import Image
+from firstlight.model.plate import Plate
 from firstlight.ops.align.plates import SkyMap
 from firstlight.ops.catalog.bands import band_of
 
@@ -16,6 +18,8 @@ NEAREST = 3.0
 """arcsec: a measured star may lie so far from its entry, or 1.5 px where these are more."""
 PX = 1.5
 FEWEST = 3
+PATIENCE = 20.0
+"""s that a plate is looked for."""
 LARGEST = 20.0
 """Degrees: radius of a field that is looked up."""
 
@@ -78,6 +82,18 @@ class Known:
         middle = float(np.median(difference))
         scatter = 1.4826 * float(np.median(np.abs(difference - middle)))
         return middle, 1.2533 * scatter / np.sqrt(len(difference)), len(difference), found
+
+
+def solved_plate(image: Image, name: str) -> tuple[Plate | None, str]:
+    """The plate of an image that came without one, solved with what is here, and what became of it in words."""
+    from firstlight.ops.align.plate_solve import SolvePlate
+    from firstlight.pipeline.solve import solve_plate
+
+    try:
+        found = solve_plate(image, SolvePlate(timeout=PATIENCE))
+    except (FrameError, InputError) as error:
+        return None, f"{name} has no plate (WCS) and could not be solved: {error}"
+    return found.plate, f"{name} had no plate (WCS): solved by {found.engine}, {found.plate.n_matched} stars"
 
 
 def known_stars(

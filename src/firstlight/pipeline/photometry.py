@@ -30,7 +30,7 @@ from firstlight.ops.inspect.psf_model import MeasurePsf, psf_of_plane
 from firstlight.ops.inspect.stars import FindStars, find_stars
 from firstlight.ops.meta.observing import observing_of
 from firstlight.ops.registry import Params
-from firstlight.pipeline.field_stars import Known, known_stars
+from firstlight.pipeline.field_stars import Known, known_stars, solved_plate
 from firstlight.pipeline.photometry_files import read_positions, write_photometry
 from firstlight.pipeline.progress import Clock, Progress
 from firstlight.units import Electrons, Unit
@@ -50,6 +50,8 @@ class PhotometrySettings(Params):
 
     catalog: str = "auto"
     """Catalogue of magnitudes: a name (`firstlight catalogs`), a table (CSV, ECSV, FITS), or ``none``."""
+    solve: bool = True
+    """Solve images that have no plate, for this measurement alone; `firstlight solve` writes it down."""
     band: str = ""
     """Magnitude of the catalogue; empty: by the filter's name."""
     colour_term: bool = True
@@ -153,7 +155,8 @@ def photometry(
             try:
                 images.append(measure_file(Path(each), settings))
             except FrameError as error:
-                failed[str(each)] = str(error)
+                name = Path(each).name
+                failed[str(each)] = f"{name}: {str(error).removeprefix(f'{name}: ')}"
             stage.advance()
     if not images:
         raise InputError("; ".join(failed.values()) or "no files; give the images to measure")
@@ -268,19 +271,24 @@ def _look_up(
     image: Image, plane: ColourPlane, on_plane: np.ndarray, settings: PhotometrySettings
 ) -> tuple[Known, list[str]]:
     nothing = Known(None, np.full(len(on_plane), -1), None)
-    if image.plate is None:
-        return nothing, ["no plate (WCS): no places on the sky and no zero point; firstlight solve gives one"]
+    plate, words = image.plate, []
+    if plate is None and settings.solve:
+        plate, told = solved_plate(image, "the image")
+        words.append(told)
+    if plate is None:
+        return nothing, [*words, "no plate (WCS): no places on the sky, no zero point; firstlight solve may give one"]
     try:
-        sky_map = SkyMap.of(image.plate)
+        sky_map = SkyMap.of(plate)
     except FrameError as error:
         return nothing, [str(error)]
     frame = on_plane * plane.shrink + (0.5 if plane.shrink == 2 else 0.0)
     sky = sky_map.sky(frame)
     if settings.catalog == "none":
-        return Known(None, nothing.index, sky), []
+        return Known(None, nothing.index, sky), words
     time = image.meta.mid_time
     year = 2000.0 if time is None else time.year + (time.timetuple().tm_yday - 0.5) / 365.25
-    return known_stars(sky, settings.catalog, year, sky_map, image.shape[1:])
+    known, more = known_stars(sky, settings.catalog, year, sky_map, image.shape[1:])
+    return known, [*words, *more]
 
 
 def _calibrate(measured: Measured, settings: PhotometrySettings) -> None:

@@ -104,7 +104,7 @@ def report_of(result: PhotometryResult) -> str:
         lines += [*_image_lines(measured), ""]
     if result.together is not None:
         lines += ["All images together:", *_zero_lines(result.together, "")]
-    lines += [f"{Path(name).name}: not measured: {why}" for name, why in result.failed.items()]
+    lines += [f"Not measured: {why}" for name, why in result.failed.items()]
     return "\n".join(lines).rstrip()
 
 

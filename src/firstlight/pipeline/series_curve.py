@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -14,7 +13,7 @@ from firstlight.model.observing import Observing
 from firstlight.model.photometry import MAG_PER_SHARE
 from firstlight.ops.catalog.comparison import Choice, choose, rank
 from firstlight.ops.catalog.detrend import Detrended, Event, detrend
-from firstlight.ops.catalog.ensemble import robust_sigma
+from firstlight.ops.catalog.ensemble import median_of_finite, robust_sigma
 from firstlight.ops.catalog.noise import NoiseModel, fit_noise, scintillation
 from firstlight.ops.meta.observing import observing_of
 from firstlight.pipeline.series_measure import Fluxes
@@ -26,6 +25,7 @@ ALONE = 0.03
 """Share of a star's light that a neighbour nearer than four FWHM may have."""
 ALIKE = 1.2
 """mag from the target: stars that say which aperture is best for it."""
+FEWEST = 3
 MENDED = 0.02
 """Share of an aperture made up from the other side: from here on a point is flagged."""
 DIMMED = 0.5
@@ -126,10 +126,7 @@ def reduce(
             allowed = like
             notes.append(f"comparison stars within {settings.colour_range:g} mag of the target's colour")
     middle = len(fluxes.names) // 4 if len(fluxes.names) > 1 else 0
-    with warnings.catch_warnings():
-        # A star that no frame shows has no flux.
-        warnings.simplefilter("ignore", RuntimeWarning)
-        typical = np.nanmedian(fluxes.flux[..., middle], axis=0)
+    typical = median_of_finite(fluxes.flux[..., middle])
     field_size = float(max(*np.ptp(positions, axis=0), 1.0))
     candidates = given if given is not None else rank(
         typical, positions, target, allowed, settings.most_comparisons, field_size
@@ -249,6 +246,14 @@ def curve_of(reduced: Reduced, star: int, name: str, settings: SeriesSettings, *
     magnitude, error = reduced.magnitudes[:, star], reduced.errors[:, star]
     if reduced.standard is not None:
         magnitude = magnitude + reduced.standard[0]
+    seen = int(np.isfinite(magnitude).sum())
+    if seen < FEWEST:
+        x, y = fluxes.x[0, star], fluxes.y[0, star]
+        why = "saturated" if fluxes.saturated[:, star].any() else "too faint, or off the frames"
+        raise FrameError(
+            f"{name}, at ({x:.1f}, {y:.1f}) px of {fluxes.placed[0].light.name}: it has a magnitude in {seen} of "
+            f"{len(magnitude)} frames; {FEWEST} are needed; it is {why}: is this the right place?"
+        )
     against = {} if plain else {name: _trend(reduced, star, name) for name in settings.trends}
     event = Event.parse(settings.event) if settings.event and not plain else None
     found = detrend(magnitude, error, reduced.times, against, event, settings.outlier)

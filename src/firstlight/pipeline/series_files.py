@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from firstlight import __version__
-from firstlight.errors import InputError
+from firstlight.errors import FrameError, InputError
 from firstlight.io.aavso import Observation, write_aavso
 from firstlight.io.atomic import atomic_path
 from firstlight.io.star_tables import Column, write_columns
 from firstlight.library.plans import slug
+from firstlight.ops.catalog.detrend import Event
+from firstlight.ops.catalog.ensemble import median_of_finite
 from firstlight.ops.catalog.variability import Variability, find_variables
 from firstlight.pipeline.series_report import report_of
 
@@ -41,11 +43,12 @@ def write_series(series: Series, folder: Path, settings: SeriesSettings) -> None
             _write_one_of_all(stem, series, star, settings)
     else:
         curve = series.reduced.curves[0]
+        event = Event.parse(settings.event) if settings.event else None
         columns = curve_columns(series, curve)
         facts = _facts(series)
         series.files += [write_columns(f"{stem}.csv", columns), write_columns(f"{stem}.ecsv", columns, facts)]
         series.files.append(_write_aavso(Path(f"{stem}_aavso.txt"), series, curve, settings))
-        series.files.append(save(draw_curve(series, curve), Path(f"{stem}.png")))
+        series.files.append(save(draw_curve(series, curve, event), Path(f"{stem}.png")))
     text = report_of(series, settings, variables)
     with atomic_path(f"{stem}.txt") as temporary:
         temporary.write_text(text, encoding="utf-8")
@@ -66,7 +69,7 @@ def _write_one_of_all(stem: Path, series: Series, star: int, settings: SeriesSet
 
     try:
         curve = curve_of(series.reduced, int(star), star_name(series, int(star)), settings)
-    except InputError:
+    except (InputError, FrameError):
         return
     series.reduced.curves.append(curve)
     series.files.append(write_columns(f"{stem}_star{star + 1}.csv", curve_columns(series, curve)))
@@ -135,10 +138,7 @@ def _write_stars(stem: Path, series: Series, variables: Variability) -> Path:
     used[r.choice.stars] = True
     sky = series.known.sky if series.known.sky is not None else np.full((len(series.positions), 2), np.nan)
     zero = r.standard[0] if r.standard is not None else 0.0
-    squares = np.where(np.isfinite(r.errors), r.errors, np.nan) ** 2
-    expected = np.full(squares.shape[1], np.nan)
-    seen = np.isfinite(squares).any(axis=0)
-    expected[seen] = np.sqrt(np.nanmedian(squares[:, seen], axis=0))
+    expected = np.sqrt(median_of_finite(r.errors**2))
     columns = [
         Column("star", np.arange(1, len(used) + 1), about="number"),
         Column("x", series.positions[:, 0], "px", "of the reference frame, first pixel 0", 3),

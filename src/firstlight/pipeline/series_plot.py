@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from firstlight.io.atomic import atomic_path
+from firstlight.ops.catalog.detrend import Event
 from firstlight.ops.catalog.variability import Variability
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ def save(figure: Figure, path: Path) -> Path:
     return path
 
 
-def draw_curve(series: Series, curve: Curve) -> Figure:
-    """Light curve, check star, and the circumstances under them."""
+def draw_curve(series: Series, curve: Curve, event: Event | None = None) -> Figure:
+    """Light curve (with the event that was fitted), check star, and the circumstances under them."""
     r = series.reduced
     figure = new_figure(9.5, 7.6)
     grid = figure.add_gridspec(3, 1, height_ratios=(3.2, 1.1, 1.3))
@@ -48,7 +49,7 @@ def draw_curve(series: Series, curve: Curve) -> Figure:
     check_axes, low = figure.add_subplot(grid[1], sharex=top), figure.add_subplot(grid[2], sharex=top)
     day = np.floor(np.nanmin(r.times))
     t = r.times - day
-    _curve_panel(top, curve, t, r)
+    _curve_panel(top, curve, t, r, event)
     span = np.ptp(top.get_ylim())
     _check_panel(check_axes, series, t, span)
     _circumstances(low, series, curve, t)
@@ -70,8 +71,10 @@ def _subtitle(series: Series, curve: Curve) -> str:
     return f"{int(curve.good.sum())} points, {len(r.choice.stars)} comparison stars, error {error:.1f} mmag"
 
 
-def _curve_panel(axes: Any, curve: Curve, t: np.ndarray, r: Any) -> None:
-    values = curve.detrended.magnitude
+def _curve_panel(axes: Any, curve: Curve, t: np.ndarray, r: Any, event: Event | None) -> None:
+    # Without a catalogue the number of the median says nothing.
+    middle = 0.0 if r.standard is not None else float(np.nanmedian(curve.detrended.magnitude))
+    values = curve.detrended.magnitude - middle
     good, bad = curve.good, ~curve.good & np.isfinite(values)
     size = 6 if len(t) <= FEW else 4 if len(t) <= 400 else 2.5
     axes.errorbar(
@@ -81,17 +84,23 @@ def _curve_panel(axes: Any, curve: Curve, t: np.ndarray, r: Any) -> None:
     if bad.any():
         axes.plot(t[bad], values[bad], "x", ms=size + 1, color=FLAGGED, zorder=2, label="flagged")
     if curve.detrended.coefficients:
-        axes.plot(t, curve.magnitude, ".", ms=size, color="#c9c9c9", zorder=1, label="as measured")
+        axes.plot(t, curve.magnitude - middle, ".", ms=size, color="#c9c9c9", zorder=1, label="as measured")
     if good.sum() >= 60:
         middle, level, error = _binned(t[good], values[good], curve.error[good])
         axes.errorbar(middle, level, error, fmt="s", ms=5, color=LINE, zorder=4, label="means")
-    axes.set_ylabel("magnitude" if r.standard is not None else "magnitude, differential")
+    axes.set_ylabel("magnitude" if r.standard is not None else "magnitude less the median")
     shown = values[good] if good.any() else values[np.isfinite(values)]
     if len(shown):
         room = max(0.12 * np.ptp(shown), 3 * float(np.nanmedian(curve.error)))
         axes.set_ylim(shown.max() + room, shown.min() - room)
     if curve.detrended.depth is not None:
         depth, error = curve.detrended.depth
+        if event is not None:
+            fine = np.linspace(t.min(), t.max(), 800)
+            shape = event.shape(fine + (r.times[0] - t[0]))
+            rest = values[good] - depth * event.shape(r.times)[good]
+            level = float(np.average(rest, weights=curve.error[good] ** -2.0))
+            axes.plot(fine, level + depth * shape, "-", color=LINE, linewidth=1.6, zorder=2)
         axes.text(
             0.015, 0.04, f"depth {1000 * depth:.1f} ± {1000 * error:.1f} mmag", transform=axes.transAxes, fontsize=10,
             color=SOFT,

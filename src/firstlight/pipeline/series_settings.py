@@ -52,6 +52,8 @@ class SeriesSettings(Facts):
     """File name of the frame that the others are registered to; empty: the best."""
     plate: str = ""
     """A file with the plate (WCS) of the first frame (or of ``reference``): a solved image, or .wcs of solve-field."""
+    solve: bool = True
+    """Where none of the frames has a plate and it is wanted (a place on the sky, a catalogue): solve the reference."""
     catalog: str = "auto"
     """Catalogue of magnitudes and colours: a name (`firstlight catalogs`), a table, or ``none``."""
     band: str = ""

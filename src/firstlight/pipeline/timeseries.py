@@ -11,6 +11,7 @@ import numpy as np
 
 from firstlight.errors import FrameError, InputError
 from firstlight.library.plans import slug
+from firstlight.model.image import Image
 from firstlight.model.plate import Plate
 from firstlight.model.registration import Transform
 from firstlight.model.stars import Stars
@@ -19,7 +20,7 @@ from firstlight.ops.catalog.bands import aavso_filter, colour_of
 from firstlight.pipeline.aim import Place, header_place, on_frame, parse_place, parse_places, read_plate
 from firstlight.pipeline.crew import crew_of
 from firstlight.pipeline.executors import memory_budget
-from firstlight.pipeline.field_stars import Known, known_stars
+from firstlight.pipeline.field_stars import Known, known_stars, solved_plate
 from firstlight.pipeline.graph import Graph
 from firstlight.pipeline.group import prepare_group
 from firstlight.pipeline.measure import Light
@@ -28,7 +29,7 @@ from firstlight.pipeline.progress import Clock, Progress
 from firstlight.pipeline.register import Placed, is_named
 from firstlight.pipeline.series_curve import Reduced, curve_of, reduce
 from firstlight.pipeline.series_files import write_series
-from firstlight.pipeline.series_measure import Fluxes, look_at, measure_series
+from firstlight.pipeline.series_measure import Fluxes, Look, look_at, measure_series
 from firstlight.pipeline.series_settings import SeriesSettings
 from firstlight.pipeline.session import Session
 from firstlight.pipeline.warm import with_warm_pixels
@@ -39,6 +40,8 @@ SNAP = 3.0
 """px: a star so near a place that is asked for is meant by it."""
 FEWEST = 3
 """Frames that make a series."""
+FAINT = 0.03
+"""Share of the target's light: fainter stars neither compare with it nor disturb those that do."""
 
 
 @dataclass(eq=False)
@@ -145,7 +148,9 @@ def timeseries(
 
 def _series(group: Group, lights: list[Light], settings: SeriesSettings, run: Session, executor: Executor) -> Series:
     if len(lights) < FEWEST:
-        raise FrameError(f"{len(lights)} lights can be used; {FEWEST} are needed")
+        reasons = [run.set_aside[path] for a in group.assignments if (path := str(a.light.path)) in run.set_aside]
+        more = f"; the others: {reasons[0]}" if reasons else ""
+        raise FrameError(f"{len(lights)} lights can be used; {FEWEST} are needed{more}")
     session, notes = settings.session(), []
     lights = with_measured_white(lights, notes)
     prepared = prepare_group(group, lights, None, session, run.clock, executor, run.workers)
@@ -162,12 +167,15 @@ def _series(group: Group, lights: list[Light], settings: SeriesSettings, run: Se
     look = look_at(reference, calibrations[id(reference.light)], settings)
     stars = look.stars
     named = _named_frame(placed, settings.reference)
-    plate = _plate(placed, named, settings)
+    plate = _plate(placed, named, settings) or _solved(look, settings, notes)
     target_places, check_place = _targets(settings, named)
-    positions, wanted = stars.positions, []
+    positions, wanted = stars.positions[: _enough(stars, target_places, plate, named)], []
+    n_seen = len(positions)
     for place in target_places:
         positions, index = _with_place(positions, stars, place, plate, named)
         wanted.append(index)
+        if index >= n_seen:
+            notes.append(f"no star is seen within {SNAP:g} px of {place}: its light is measured there all the same")
     star = None if settings.of_all else wanted[0]
     given = None
     if settings.comparisons:
@@ -233,6 +241,17 @@ def _plate(placed: Sequence[Placed], named: Placed, settings: SeriesSettings) ->
     return None
 
 
+def _solved(look: Look, settings: SeriesSettings, notes: list[str]) -> FramePlate | None:
+    """The plate of the reference frame, if it is wanted and can be found."""
+    on_sky = settings.target and not settings.of_all and parse_place(settings.target).is_sky
+    if not settings.solve or look.plane.shrink > 1 or (settings.catalog == "none" and settings.target and not on_sky):
+        return None
+    name = look.placed.light.name
+    plate, words = solved_plate(Image(look.plane.data, look.plane.flags, meta=look.placed.light.frame.meta), name)
+    notes.append(words)
+    return None if plate is None else FramePlate(plate, look.placed.registration.transform, name)
+
+
 def _sky_of(plate: FramePlate, positions: np.ndarray) -> np.ndarray:
     return SkyMap.of(plate.plate).sky(plate.transform.inverse(positions))
 
@@ -250,6 +269,16 @@ def _targets(settings: SeriesSettings, named: Placed) -> tuple[list[Place], Plac
             '--target "RA Dec", or --target all'
         )
     return [place], check
+
+
+def _enough(stars: Stars, places: Sequence[Place], plate: FramePlate | None, named: Placed) -> int:
+    """How many of the stars, brightest first, can be of use: for one target, those far fainter are of none."""
+    if len(places) != 1:
+        return len(stars)
+    _, index = _with_place(stars.positions, stars, places[0], plate, named)
+    if index >= len(stars):
+        return len(stars)
+    return max(int((stars.flux > FAINT * stars.flux[index]).sum()), index + 1)
 
 
 def _with_place(

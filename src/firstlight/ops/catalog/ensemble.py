@@ -45,7 +45,7 @@ class Ensemble:
     @property
     def expected(self) -> np.ndarray:
         """(stars,): what the errors let expect of the scatter."""
-        return np.sqrt(_median(self.apart_error**2))
+        return np.sqrt(median_of_finite(self.apart_error**2))
 
     @property
     def zero(self) -> np.ndarray:
@@ -67,12 +67,12 @@ def robust_sigma(values: np.ndarray) -> np.ndarray:
     """
     values = np.asarray(values, np.float64)
     count = np.isfinite(values).sum(axis=0)
-    mad = _median(np.abs(values - _median(values)))
+    mad = median_of_finite(np.abs(values - median_of_finite(values)))
     # Of n Gaussian numbers the MAD is too small by about 0.8/n (Croux & Rousseeuw 1992).
     return np.where(count > 1, 1.4826 * mad * count / np.maximum(count - 0.8, 0.5), np.nan)
 
 
-def _median(values: np.ndarray) -> np.ndarray:
+def median_of_finite(values: np.ndarray) -> np.ndarray:
     """Median along the first axis of what is finite; NaN where nothing is, without a warning."""
     some = np.isfinite(values).any(axis=0)
     clear = np.where(np.isfinite(values), values, np.nan)
@@ -131,8 +131,8 @@ def solve_ensemble(
             alone = known & (leverage < 1.0 - 1e-6)
             apart = np.where(alone, residual / (1.0 - leverage), np.nan)
             apart_variance = np.where(alone, variance + (variance + excess**2) * leverage / (1.0 - leverage), np.nan)
-            ratio = np.abs(apart - _median(apart)) / np.sqrt(apart_variance + excess**2)
-        fresh = np.sqrt(np.maximum(np.nan_to_num(robust_sigma(apart) ** 2 - _median(apart_variance)), 0.0))
+            ratio = np.abs(apart - median_of_finite(apart)) / np.sqrt(apart_variance + excess**2)
+        fresh = np.sqrt(np.maximum(np.nan_to_num(robust_sigma(apart) ** 2 - median_of_finite(apart_variance)), 0.0))
         now = kept.copy()
         if turn >= SETTLED:
             # The worst of each frame alone: it makes the others of its frame look wild too.
@@ -146,7 +146,7 @@ def solve_ensemble(
             break
     shift = np.nanmean(coefficients, axis=0)
     return Ensemble(
-        coefficients - shift, covariance, centre, spread, mean + basis @ shift, apart - _median(apart),
+        coefficients - shift, covariance, centre, spread, mean + basis @ shift, apart - median_of_finite(apart),
         np.sqrt(apart_variance), excess,
     )  # fmt: skip
 
