@@ -131,6 +131,15 @@ def test_a_target_that_is_not_to_be_found_is_said(night, tmp_path, changes, word
         timeseries(few, SeriesSettings(library="none", solve=False, **changes))
 
 
+def test_a_star_by_its_name_in_a_catalogue(tmp_path):
+    from firstlight.pipeline.timeseries import _place
+
+    table = tmp_path / "mine.csv"
+    table.write_text("name,ra,dec,V\nTest Star 1,150.1,20.2,11.0\nTest Star 2,150.2,20.3,11.5\n")
+    place = _place("test star 2", SeriesSettings(catalog=str(table)))
+    assert (place.first, place.second, place.is_sky) == (150.2, 20.3, True)
+
+
 def test_two_frames_are_no_series(night, tmp_path):
     for i in range(2):
         shutil.copy(night[0] / f"light_{i:03d}.fits", tmp_path)

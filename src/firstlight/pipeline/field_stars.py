@@ -18,6 +18,8 @@ NEAREST = 3.0
 """arcsec: a measured star may lie so far from its entry, or 1.5 px where these are more."""
 PX = 1.5
 FEWEST = 3
+BRIGHT, OFF, SHARE = 40, 4.0, 0.3
+"""Stars of the catalogue that a plate is judged by, how near (px) they must be, and how many of them."""
 PATIENCE = 20.0
 """s that a plate is looked for."""
 LARGEST = 20.0
@@ -84,6 +86,47 @@ class Known:
         return middle, 1.2533 * scatter / np.sqrt(len(difference)), len(difference), found
 
 
+def agrees(plate: Plate, positions: np.ndarray, size: tuple[int, int]) -> bool:
+    """Whether stars at positions (n, 2) lie where the plate puts the bright stars of the sky; True where nothing tells.
+
+    Capture programs write plates from the mount's pointing, which may be a minute of arc off.
+    """
+    height, width = size
+    try:
+        sky_map = SkyMap.of(plate)
+        (ra, dec), corner = sky_map.sky(np.array([[width / 2, height / 2], [0.0, 0.0]]))
+        catalog = cone(AUTO, float(ra), float(dec), separation(ra, dec, *corner))
+    except (FrameError, InputError):
+        return True
+    there = sky_map.positions(np.column_stack([catalog.ra, catalog.dec]))
+    with np.errstate(invalid="ignore"):
+        inside = ((there > 5) & (there < [width - 6, height - 6])).all(axis=1)
+    there = there[inside][:BRIGHT]
+    if len(there) < FEWEST or not len(positions):
+        return True
+    distance = np.hypot(*(there[:, None] - positions[None]).transpose(2, 0, 1)).min(axis=1)
+    return bool(np.mean(distance < OFF) >= SHARE)
+
+
+def named_place(name: str, catalog: str) -> tuple[float, float] | None:
+    """Right ascension and declination of what is called so: a star of the catalogue, where it has names, or an object
+    of OpenNGC; None where nobody knows it."""
+    from firstlight.io.catalogs import open_catalog
+    from firstlight.io.deep_sky import find_object
+
+    plain = "".join(name.lower().split())
+    if catalog not in (AUTO, "none"):
+        stars = open_catalog(catalog)
+        for k, each in enumerate(stars.names or ()):
+            if "".join(each.lower().split()) == plain:
+                return float(stars.ra[k]), float(stars.dec[k])
+    try:
+        found = find_object(name)
+    except InputError:
+        return None
+    return float(found.ra), float(found.dec)
+
+
 def solved_plate(image: Image, name: str) -> tuple[Plate | None, str]:
     """The plate of an image that came without one, solved with what is here, and what became of it in words."""
     from firstlight.ops.align.plate_solve import SolvePlate
@@ -92,8 +135,8 @@ def solved_plate(image: Image, name: str) -> tuple[Plate | None, str]:
     try:
         found = solve_plate(image, SolvePlate(timeout=PATIENCE))
     except (FrameError, InputError) as error:
-        return None, f"{name} has no plate (WCS) and could not be solved: {error}"
-    return found.plate, f"{name} had no plate (WCS): solved by {found.engine}, {found.plate.n_matched} stars"
+        return None, f"{name} could not be solved: {error}"
+    return found.plate, f"{name} was solved by {found.engine}, {found.plate.n_matched} stars"
 
 
 def known_stars(

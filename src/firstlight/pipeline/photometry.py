@@ -30,7 +30,7 @@ from firstlight.ops.inspect.psf_model import MeasurePsf, psf_of_plane
 from firstlight.ops.inspect.stars import FindStars, find_stars
 from firstlight.ops.meta.observing import observing_of
 from firstlight.ops.registry import Params
-from firstlight.pipeline.field_stars import Known, known_stars, solved_plate
+from firstlight.pipeline.field_stars import Known, agrees, known_stars, solved_plate
 from firstlight.pipeline.photometry_files import read_positions, write_photometry
 from firstlight.pipeline.progress import Clock, Progress
 from firstlight.units import Electrons, Unit
@@ -221,7 +221,7 @@ def measure_image(path: Path, image: Image, settings: PhotometrySettings) -> Mea
     if gain is None and image.variance is None:
         notes.append("the gain is not known: errors hold the noise of the pixels alone (--gain)")
     (there,) = observing_of([meta])
-    known, words = _look_up(image, plane, np.column_stack([x, y]), settings)
+    known, words = _look_up(image, plane, np.column_stack([x, y]), stars, settings)
     return Measured(
         path, image, plane, found, stars, fwhm, radius, growth, correction, magnitude(flux / exposure) + correction,
         error, gain, known, aavso_filter(meta.filter, plane.name), saturated, there.airmass or meta.airmass,
@@ -268,20 +268,21 @@ def _asked(path: Path, image: Image, plane: ColourPlane, settings: PhotometrySet
 
 
 def _look_up(
-    image: Image, plane: ColourPlane, on_plane: np.ndarray, settings: PhotometrySettings
+    image: Image, plane: ColourPlane, on_plane: np.ndarray, stars: Stars, settings: PhotometrySettings
 ) -> tuple[Known, list[str]]:
     nothing = Known(None, np.full(len(on_plane), -1), None)
     plate, words = image.plate, []
-    if plate is None and settings.solve:
-        plate, told = solved_plate(image, "the image")
-        words.append(told)
+    frame, seen = plane.on_frame(on_plane), plane.on_frame(stars.positions)
+    if settings.solve and (plate is None or not agrees(plate, seen, image.shape[1:])):
+        found, told = solved_plate(image.replace(plate=None), "the image")
+        words += [told] if plate is None else ["the plate in the header is off", told]
+        plate = found or plate
     if plate is None:
         return nothing, [*words, "no plate (WCS): no places on the sky, no zero point; firstlight solve may give one"]
     try:
         sky_map = SkyMap.of(plate)
     except FrameError as error:
         return nothing, [str(error)]
-    frame = on_plane * plane.shrink + (0.5 if plane.shrink == 2 else 0.0)
     sky = sky_map.sky(frame)
     if settings.catalog == "none":
         return Known(None, nothing.index, sky), words

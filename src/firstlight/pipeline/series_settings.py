@@ -22,10 +22,10 @@ class SeriesSettings(Facts):
 
     target: str = ""
     """The star: its place in px of the first frame (or of ``reference``), ``423.3,286.8``; its place on the sky, which
-    wants a plate, ``"02:04:10.3 +46:41:16"`` or ``"31.0429 +46.6878"`` (degrees); or ``all``. Empty: the RA and DEC of
-    the headers."""
+    wants a plate, ``"02:04:10.3 +46:41:16"`` or ``"31.0429 +46.6878"`` (degrees), or a name that the catalogue or
+    OpenNGC knows; or ``all``. Empty: the RA and DEC of the headers."""
     comparisons: str = ""
-    """Places of the comparison stars, separated by ``;``; empty: chosen by brightness, colour, stability."""
+    """Places of the comparison stars, separated by semicolons. Empty: chosen by brightness, colour, stability."""
     check: str = ""
     """Place of the check star; empty: the most like the target of those that could be comparison stars."""
     most_comparisons: Annotated[int, Field(ge=1, le=1000)] = 60

@@ -20,7 +20,7 @@ from firstlight.ops.catalog.bands import aavso_filter, colour_of
 from firstlight.pipeline.aim import Place, header_place, on_frame, parse_place, parse_places, read_plate
 from firstlight.pipeline.crew import crew_of
 from firstlight.pipeline.executors import memory_budget
-from firstlight.pipeline.field_stars import Known, known_stars, solved_plate
+from firstlight.pipeline.field_stars import Known, agrees, known_stars, named_place, solved_plate
 from firstlight.pipeline.graph import Graph
 from firstlight.pipeline.group import prepare_group
 from firstlight.pipeline.measure import Light
@@ -167,7 +167,9 @@ def _series(group: Group, lights: list[Light], settings: SeriesSettings, run: Se
     look = look_at(reference, calibrations[id(reference.light)], settings)
     stars = look.stars
     named = _named_frame(placed, settings.reference)
-    plate = _plate(placed, named, settings) or _solved(look, settings, notes)
+    plate = _plate(placed, named, settings)
+    if plate is None or not (settings.plate or not settings.solve or _holds(plate, stars, reference)):
+        plate = _solved(look, settings, notes) or plate
     target_places, check_place = _targets(settings, named)
     positions, wanted = stars.positions[: _enough(stars, target_places, plate, named)], []
     n_seen = len(positions)
@@ -243,13 +245,21 @@ def _plate(placed: Sequence[Placed], named: Placed, settings: SeriesSettings) ->
 
 def _solved(look: Look, settings: SeriesSettings, notes: list[str]) -> FramePlate | None:
     """The plate of the reference frame, if it is wanted and can be found."""
-    on_sky = settings.target and not settings.of_all and parse_place(settings.target).is_sky
-    if not settings.solve or look.plane.shrink > 1 or (settings.catalog == "none" and settings.target and not on_sky):
+    on_sky = settings.target and not settings.of_all and _place(settings.target, settings).is_sky
+    if not settings.solve or (settings.catalog == "none" and settings.target and not on_sky):
         return None
-    name = look.placed.light.name
-    plate, words = solved_plate(Image(look.plane.data, look.plane.flags, meta=look.placed.light.frame.meta), name)
+    frame, name = look.placed.light.frame, look.placed.light.name
+    # Of a mosaic the plane has half the size: stars are sought on the frame itself.
+    image = frame.read() if look.plane.shrink > 1 else Image(look.plane.data, look.plane.flags, meta=frame.meta)
+    plate, words = solved_plate(image.replace(plate=None), name)
     notes.append(words)
     return None if plate is None else FramePlate(plate, look.placed.registration.transform, name)
+
+
+def _holds(plate: FramePlate, stars: Stars, reference: Placed) -> bool:
+    """Whether the stars of the reference frame lie where the plate puts them."""
+    on_frame = plate.transform.inverse(reference.registration.transform(stars.positions))
+    return agrees(plate.plate, on_frame, reference.light.frame.shape[1:])
 
 
 def _sky_of(plate: FramePlate, positions: np.ndarray) -> np.ndarray:
@@ -261,7 +271,7 @@ def _targets(settings: SeriesSettings, named: Placed) -> tuple[list[Place], Plac
     if settings.of_all:
         return [], check
     if settings.target:
-        return [parse_place(settings.target)], check
+        return [_place(settings.target, settings)], check
     place = header_place(named.light.frame.meta)
     if place is None:
         raise InputError(
@@ -279,6 +289,17 @@ def _enough(stars: Stars, places: Sequence[Place], plate: FramePlate | None, nam
     if index >= len(stars):
         return len(stars)
     return max(int((stars.flux > FAINT * stars.flux[index]).sum()), index + 1)
+
+
+def _place(text: str, settings: SeriesSettings) -> Place:
+    """A place by its numbers, or by the name of what is there."""
+    try:
+        return parse_place(text)
+    except InputError as error:
+        found = named_place(text, settings.catalog)
+        if found is None:
+            raise InputError(f"{error}; nothing of this name is in the catalogue or in OpenNGC either") from None
+        return Place(*found, True)
 
 
 def _with_place(

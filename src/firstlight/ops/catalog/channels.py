@@ -68,7 +68,7 @@ def measure_channels(
     white = image.meta.saturation or np.inf
     stars, quality = find_stars(light.data, FindStars(max_stars=max_stars), excluded=excluded, saturation=white)
     stars = stars.take((stars.saturated == 0) & (stars.snr >= SNR))
-    frame = stars.positions * light.shrink + (0.5 if light.shrink == 2 else 0.0)
+    frame = light.on_frame(stars.positions)
     sky_map = SkyMap.of(image.plate)
     places = sky_map.sky(frame) if len(frame) else np.zeros((0, 2))
     time = image.meta.mid_time

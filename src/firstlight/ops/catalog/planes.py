@@ -31,6 +31,10 @@ class ColourPlane:
         """Positions (n, 2) of the frame as those of the plane."""
         return np.asarray(frame, np.float64) if self.shrink == 1 else (np.asarray(frame, np.float64) - 0.5) / 2.0
 
+    def on_frame(self, positions: np.ndarray) -> np.ndarray:
+        """Positions (n, 2) of the plane as those of the frame."""
+        return np.asarray(positions, np.float64) * self.shrink + (0.5 if self.shrink == 2 else 0.0)
+
     def gain(self, gain: float | None) -> float | None:
         """e- per unit of this plane, from that of a pixel of the frame."""
         return gain * self.samples if gain else None
