@@ -11,7 +11,7 @@ from pydantic import Field as Bounds
 from firstlight.errors import FrameError
 from firstlight.model.bell import Bell
 from firstlight.model.image import Image
-from firstlight.model.psf import NO_WINGS, Psf
+from firstlight.model.psf import NO_WINGS, Psf, radius_for
 from firstlight.model.stars import Stars
 from firstlight.ops.inspect.background import Background, measure_background
 from firstlight.ops.inspect.plane import Plane, plane_of
@@ -26,6 +26,8 @@ from firstlight.units import Sigma
 FEWEST = 3
 """Stars without which there is no PSF."""
 ROUNDS = 3
+CENTRED = 0.003
+"""px: a PSF whose centre lies nearer than this is centred."""
 ALIKE = 0.3
 """Stars whose width differs by more than this (of its logarithm) from that of most are no stars, or not single."""
 LONELY = 0.05
@@ -97,6 +99,7 @@ def psf_of_plane(
             f"psf: {len(chosen)} of {len(stars)} stars are bright, single and unsaturated; at least {FEWEST} are "
             "needed; lower snr, or give the saturation level if it is set too low"
         )
+    stars, chosen = _with_neighbours(stars, chosen)
     field = prepare(plane, sky)
     shape = plane.data.shape
     middle = ((shape[1] - 1) / 2, (shape[0] - 1) / 2)
@@ -115,11 +118,21 @@ def psf_of_plane(
             psf = solve_psf(cutouts, bell, min(degree, 1), shape)
         moffat, (dx, dy) = fit_bell(psf, *middle, moffat=True)
         bell = moffat if moffat.beta < NO_WINGS else fit_bell(psf, *middle, moffat=False)[0]
-        if not last:
+        if not last and np.hypot(dx, dy) > CENTRED:
             # The splines follow wherever the stars are said to be: the nearest profile says where the centre is.
             psf = solve_psf(cutouts.moved(dx, dy), bell, min(degree, 1), shape)
     gaussian, _ = fit_bell(psf, *middle, moffat=False)
     return replace(psf, gaussian=gaussian, moffat=moffat)
+
+
+def _with_neighbours(stars: Stars, chosen: np.ndarray) -> tuple[Stars, np.ndarray]:
+    """The chosen stars and all whose light reaches into their windows; and where the chosen are among them."""
+    from scipy.spatial import cKDTree
+
+    reach = 2.0 * radius_for(shortest_half(stars.fwhm[chosen]))
+    near = cKDTree(stars.positions).query_ball_point(stars.positions[chosen], reach)
+    kept = np.unique(np.concatenate([np.asarray(each, int) for each in near]))
+    return stars.take(kept), np.searchsorted(kept, chosen)
 
 
 def _fits(fitted: Fitted, stars: Stars, chosen: np.ndarray, psf: Psf) -> np.ndarray:

@@ -19,15 +19,15 @@ CLIP = 5.0
 """Pixels further off than this (sigma) belong to neighbours or defects."""
 CHANGE = 0.4
 """The same for what changes over the field, against what is the same everywhere, for each degree of the polynomial."""
-FREEDOMS = (1.0, 0.3, 0.1, 0.03)
+FREEDOMS = (1.0, 0.3, 0.05)
 """Factors to both that are tried."""
 CORE = 2.0
 """FWHM around the centre within which the light is that of the closed form."""
 NUDGE = 0.03
 SCATTER = 0.01
 """Widths and elongations of stars differ by this much from any polynomial."""
-STEPS = 40
-TOLERANCE = 1e-6
+STEPS = 14
+TOLERANCE = 1e-5
 
 
 @dataclass(frozen=True, eq=False)
