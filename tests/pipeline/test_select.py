@@ -81,3 +81,16 @@ def test_short_exposures_are_judged_by_short_exposures():
         replace(each, frame=memory_frame(f"k{i}", exposure=60.0, gain_setting=0.0)) for i, each in enumerate(GOOD)
     ]
     assert reasons_against([*known_gain, *other_gain], Select()) == [""] * 16
+
+
+def test_a_share_and_a_formula_set_aside_what_the_limits_leave():
+    frames = [light(i, fwhm=3.0 + 0.05 * i) for i in range(10)]
+    reasons = reasons_against(frames, Select(best=60, best_by="fwhm"))
+    assert [bool(reason) for reason in reasons] == [False] * 6 + [True] * 4
+    assert reasons[-1].startswith("rank 10 of 10 by fwhm")
+    reasons = reasons_against([*GOOD, light(0, stars=100)], Select(where="stars > 0.6*median(stars)"))
+    assert reasons[-1].startswith("not stars > 0.6*median(stars) (stars 100)")
+    assert reasons[:-1] == [""] * 10
+    # Also where a group is too small to be judged by its own median.
+    assert reasons_against(frames[:2], Select(where="fwhm < 3.03"))[1]
+    assert reasons_against(frames, Select(best=10, everything=True)) == [""] * 10
