@@ -171,6 +171,9 @@ def test_two_beside_each_other_and_a_series(tmp_path):
     both = side_by_side(sky(), sky(3))
     assert both.shape[0] == 3
     assert both.shape[2] > 400
+    lower = side_by_side(sky(), make_picture(sky(), PictureSettings(title="higher")))
+    assert lower.shape[1] > 150
+    assert lower.data[:, 0, 50].max() == 0
     paths = write_series(apply(sky(3), "stretch:midtones"), tmp_path / "out.png")
     assert len(paths) == 9
     means = [read(p).data.mean() for p in paths]

@@ -97,15 +97,16 @@ def write_colours(path: Path, image: Image) -> None:
 
 
 def side_by_side(left: Image, right: Image, gap: int = 0) -> Image:
-    """Two pictures, stretched and of one height, beside each other with a thin line between."""
+    """Two pictures, stretched, beside each other with a thin line between; the lower one is given black rims."""
     planes = []
-    height = min(left.shape[1], right.shape[1])
+    height = max(left.shape[1], right.shape[1])
     for each in (left, right):
         shown = for_the_eye(each.replace(variance=None))
         data = np.where(has(shown.flags, EXCLUDED), np.float32(0), shown.data)
         data = data[:, ::-1] if shown.meta.bottom_up else data
         data = data if len(data) == 3 else np.repeat(data[:1], 3, axis=0)
-        planes.append(data[:, :height])
+        above = (height - data.shape[1]) // 2
+        planes.append(np.pad(data, ((0, 0), (above, height - data.shape[1] - above), (0, 0))))
     gap = gap or max(height // 200, 2)
     line = np.full((3, height, gap), 0.8, np.float32)
     data = np.clip(np.concatenate([planes[0], line, planes[1]], axis=2), 0, 1)
