@@ -31,10 +31,16 @@ def test_parameters_of_earlier_programs_are_those_of_today(id):
 
 CVASTROPHOTO = (
     "nop:nop", "tx:shift", "misc:pedestal", "misc:dtype", "abr:localgradient", "abr:uniform", "abr:floor",
-    "neutralization:bg", "nr:median", "nr:gaussian", "extract:stars", "extract:starstuff", "extract:starless",
-    "extract:bg", "extract:wtophat", "stretch:linear", "stretch:colorimetric", "stretch:auto", "stretch:black",
-    "stretch:hdr", "stretch:starlesslinear", "stretch:starlesshdr", "color:scnr", "color:gamma", "color:saturation",
-    "reconstruct:inpaint", "calibration:flat", "calibration:colorflat",
+    "neutralization:bg", "nr:diffusion", "nr:tv", "nr:wavelet", "nr:bilateral", "nr:median", "nr:gaussian",
+    "nr:debanding", "nr:flatdebanding", "nr:starlessdebanding", "nr:starlessdiffusion", "nr:starlesstv",
+    "nr:starlesswavelet", "nr:starlessbilateral", "extract:stars", "extract:starstuff", "extract:starless",
+    "extract:bg", "extract:wtophat", "sharp:deconvolution", "sharp:drizzle_deconvolution",
+    "sharp:gaussian_deconvolution", "sharp:double_gaussian_deconvolution", "sharp:airy_deconvolution",
+    "sharp:sampled_deconvolution", "stretch:linear", "stretch:colorimetric", "stretch:auto", "stretch:black",
+    "stretch:hdr", "stretch:starlesslinear", "stretch:starlesshdr", "color:convert", "color:extract", "color:wb",
+    "color:starlesswb", "color:starwb", "color:clip", "color:clip_range", "color:clip_black", "color:scnr",
+    "color:gamma", "color:saturation", "reconstruct:inpaint", "morphology:erode", "morphology:dilate",
+    "morphology:open", "morphology:close", "calibration:flat", "calibration:colorflat",
 )  # fmt: skip
 """Its operators, but for those that open a window, take a metaimage apart, or need all lights at once."""
 

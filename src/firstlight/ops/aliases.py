@@ -8,6 +8,8 @@ ALIASES: dict[str, str] = {
     "color:clip_range": "color:clip",
     "color:gamma": "stretch:gamma",
     "color:gray": "color:grey",
+    "color:starlesswb": "color:partbalance:part=background",
+    "color:starwb": "color:partbalance:part=stars",
     "color:wb": "color:whitebalance",
     "extract:bg": "extract:background",
     "misc:dtype": "meta:nothing",
