@@ -12,6 +12,8 @@ from firstlight.cli.settings import SettingsCommand, options_of, settings_from
 from firstlight.cli.tables import show_table
 from firstlight.pipeline.colour_calibration import CalibrateColours
 
+MANY = 10
+"""Stars from which the factors are worth their digits."""
 SHORT = {"pcc": "photometric", "spcc": "spectrophotometric"}
 
 
@@ -139,4 +141,6 @@ def _calibrate(
     )
     for name, fit in found.fits.items():
         click.echo(f"{name:<6} x {fit.factor:.4f}   scatter {100 * fit.scatter:.1f} %")
+    if found.n_used < MANY:
+        click.echo(f"only {found.n_used} stars: a deeper catalogue (--catalog FILE) would make the factors surer")
     click.echo(f"white: {found.white}; {target}")

@@ -39,5 +39,7 @@ def test_magnitudes_bend():
 
 
 def test_too_few():
+    with pytest.raises(InputError, match="2 stars with known colours were measured; 3 are needed"):
+        fit_ratios(*np.ones((3, 2)), 1.0)
     with pytest.raises(InputError, match="4 stars with known colours were measured; 5 are needed"):
-        fit_ratios(*np.ones((3, 4)), 1.0)
+        fit_index(*np.ones((3, 4)), 1.0)

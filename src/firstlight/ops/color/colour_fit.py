@@ -10,6 +10,8 @@ from firstlight.errors import InputError
 
 CLIP = 3.0
 FEWEST = 5
+FEWEST_SCALE = 3
+"""Stars that settle a scale, where spectra say what to expect; a colour index needs a slope as well."""
 ENOUGH_FOR_BEND = 20
 WIDE = 0.8
 """Range of a colour index, magnitudes, from which a parabola is told from a line."""
@@ -42,9 +44,9 @@ def fit_ratios(measured: np.ndarray, error: np.ndarray, expected: np.ndarray, wh
     Raises
     ------
     InputError
-        Fewer than five stars.
+        Fewer than three stars.
     """
-    _enough(measured)
+    _enough(measured, FEWEST_SCALE)
     level = np.median(measured / expected)
     relative = np.hypot(error / measured, 0.005)
     spread = np.ptp(np.quantile(expected, [0.1, 0.9])) / np.median(expected)
@@ -69,7 +71,7 @@ def fit_index(measured: np.ndarray, error: np.ndarray, index: np.ndarray, white:
     InputError
         Fewer than five stars.
     """
-    _enough(measured)
+    _enough(measured, FEWEST)
     magnitude = -2.5 * np.log10(measured)
     sigma = np.hypot(1.0857 * error / measured, 0.005)
     spread = np.ptp(np.quantile(index, [0.1, 0.9]))
@@ -86,11 +88,11 @@ def fit_index(measured: np.ndarray, error: np.ndarray, index: np.ndarray, white:
     return ColourFit(float(10 ** (0.4 * at_white)), tuple(map(float, coefficients)), scatter, used)
 
 
-def _enough(measured: np.ndarray) -> None:
-    if len(measured) < FEWEST:
+def _enough(measured: np.ndarray, fewest: int) -> None:
+    if len(measured) < fewest:
         raise InputError(
-            f"colour calibration: {len(measured)} stars with known colours were measured; {FEWEST} are needed; give a "
-            "deeper catalogue, or use color:whitebalance:source=stars"
+            f"colour calibration: {len(measured)} stars with known colours were measured; {fewest} are needed; give a "
+            "deeper catalogue (--catalog FILE with BP and RP), or use color:whitebalance:source=stars"
         )
 
 
@@ -113,7 +115,7 @@ def _robust(
         away = (y - basis @ coefficients) / unit
         scatter = 1.4826 * float(np.median(np.abs(away[used] if used.any() else away)))
         keep = np.abs(away) <= CLIP * np.hypot(sigma / unit, max(scatter, 1e-9))
-        if np.count_nonzero(keep) < max(len(powers), FEWEST):
+        if np.count_nonzero(keep) < max(len(powers), FEWEST_SCALE):
             keep = np.ones(len(x), bool)
         weight = 1 / np.hypot(sigma, scatter * unit)[keep]
         coefficients = np.linalg.lstsq(basis[keep] * weight[:, None], y[keep] * weight, rcond=None)[0]
