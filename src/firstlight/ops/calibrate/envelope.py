@@ -10,6 +10,7 @@ from pydantic import Field
 from firstlight.model.image import Image, State
 from firstlight.ops.calibrate import surface
 from firstlight.ops.calibrate.gradient import Mode, Surface, node_places, without_gradient
+from firstlight.ops.calibrate.polynomial import CELLS, sky_cells_of
 from firstlight.ops.registry import Params, Reach, operation
 from firstlight.units import Adu, Px, Sigma
 
@@ -89,7 +90,7 @@ def _model(plane: np.ndarray, good: np.ndarray, p: Envelope, px: int) -> Surface
     smallest = p.scale * p.size_factor**p.residual_iterations / px
     size = int(min(max(smallest / CELLS_PER_SCALE, 1), max(min(plane.shape) // 4, 1)))
     cells = surface.Cells.of(plane, good, size)
-    broad, _ = surface.polynomial(cells, p.detrend)
+    broad, _ = surface.polynomial(sky_cells_of(plane, good, 2 * CELLS), p.detrend)
     residual = cells.value - surface.polynomial_on(broad, cells.y, cells.x, plane.shape)
     values = _without_holes(residual, float(np.median(plane[good])))
     if p.noise_cap:

@@ -10,6 +10,7 @@ from pydantic import Field
 from firstlight.model.image import Image, State
 from firstlight.ops.calibrate import surface
 from firstlight.ops.calibrate.gradient import Mode, Surface, node_places, without_gradient
+from firstlight.ops.calibrate.polynomial import sky_cells_of
 from firstlight.ops.registry import Params, Reach, operation
 from firstlight.units import Px, Sigma
 
@@ -72,7 +73,7 @@ def _model(plane: np.ndarray, good: np.ndarray, p: Multiscale, scale: int) -> Su
     size = max(min(scale, max(plane.shape)) // CELLS_PER_SCALE, SMALLEST)
     cells = surface.Cells.of(plane, good, size)
     nodes = round(min(plane.shape) / scale)
-    coefficients, _ = surface.polynomial(cells, min(max(nodes, 1), 3))
+    coefficients, _ = surface.polynomial(sky_cells_of(plane, good), min(max(nodes, 1), 3))
     residual = np.where(
         cells.known, cells.value - surface.polynomial_on(coefficients, cells.y, cells.x, plane.shape), 0
     )

@@ -56,7 +56,7 @@ def remove_polynomial(image: Image, p: Polynomial, mask: Image | None = None) ->
     return without_gradient("abr:polynomial", image, model, p.mode, mask)
 
 
-def sky_cells_of(plane: np.ndarray, good: np.ndarray) -> surface.Cells:
-    """The plane in cells, 64 along its longer side."""
-    size = max(round(max(plane.shape) / CELLS), min(SMALLEST, min(plane.shape)))
+def sky_cells_of(plane: np.ndarray, good: np.ndarray, count: int = CELLS) -> surface.Cells:
+    """The plane in cells, so many along its longer side."""
+    size = max(round(max(plane.shape) / count), min(SMALLEST, min(plane.shape)))
     return surface.Cells.of(plane, good, size)

@@ -76,26 +76,26 @@ def neutralize(image: Image, p: Neutralize, mask: Image | None = None) -> Image:
         if p.mode == "uniform" or threshold == 0:
             data[channel] = plane + np.float32(shift)
             continue
-        factor, slope = _shares(plane - np.float32(level), np.float32(threshold), p.mode)
+        factor, slope = _shares(plane - np.float32(level), np.float32(threshold), p.mode, variance is not None)
         if p.mode == "mult":
             gain = np.float32(target / level - 1)
             data[channel] = plane * (1 + gain * factor)
-            slope = 1 + gain * (factor + plane * slope)
+            slope = None if slope is None else 1 + gain * (factor + plane * slope)
         else:
             data[channel] = plane + np.float32(shift) * factor
-            slope = 1 + np.float32(shift) * slope
-        if variance is not None:
+            slope = None if slope is None else 1 + np.float32(shift) * slope
+        if variance is not None and slope is not None:
             variance[channel] *= slope**2
     return image.replace(data=data, variance=variance)
 
 
-def _shares(above: np.ndarray, threshold: np.float32, mode: str) -> tuple[np.ndarray, np.ndarray]:
-    """Share of the shift that a pixel gets, and how it changes with the pixel."""
+def _shares(above: np.ndarray, threshold: np.float32, mode: str, sloped: bool) -> tuple[np.ndarray, np.ndarray | None]:
+    """Share of the shift that a pixel gets, and (where asked for) how it changes with the pixel."""
     if mode == "add":
         factor = np.clip(2 - above / threshold, 0, 1)
-        return factor, np.where((factor > 0) & (factor < 1), -1 / threshold, np.float32(0))
+        return factor, np.where((factor > 0) & (factor < 1), -1 / threshold, np.float32(0)) if sloped else None
     factor = threshold / np.maximum(above, threshold)
-    return factor, np.where(above > threshold, -(factor**2) / threshold, np.float32(0))
+    return factor, np.where(above > threshold, -(factor**2) / threshold, np.float32(0)) if sloped else None
 
 
 def background_and_noise(
