@@ -133,6 +133,15 @@ def test_names_of_artifacts_are_what_prefect_wants():
     assert slug("M 31 (Andromeda), L") == "m-31-andromeda-l"
 
 
+def test_a_server_that_does_not_start_is_told_without_a_traceback(sessions, monkeypatch, capsys):
+    def start(*arguments):
+        raise RuntimeError("Timed out while attempting to connect to ephemeral Prefect API server.")
+
+    monkeypatch.setattr("firstlight.pipeline.flow._flows", lambda: {"process_session": start})
+    assert run(["flow", "run", str(sessions / "night 1")]) == 2
+    assert "PREFECT_API_URL" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_a_flow_runs_for_real_and_a_second_time_from_its_cache(sessions, tmp_path):
     pytest.importorskip("prefect")

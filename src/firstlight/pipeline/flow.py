@@ -206,7 +206,16 @@ def run_flow(
             raise InputError("--dask: prefect-dask is not installed; pip install 'firstlight[prefect]'") from None
         local = {"cluster_kwargs": {"host": "127.0.0.1", "dashboard_address": None, "n_workers": os.cpu_count() or 1}}
         flow = flow.with_options(task_runner=DaskTaskRunner(**({"address": dask} if dask else local)))
-    return flow(session, output, dict(settings) if settings else None)
+    try:
+        return flow(session, output, dict(settings) if settings else None)
+    except RuntimeError as error:
+        if "ephemeral" not in str(error):
+            raise
+        raise InputError(
+            f"flow: Prefect's server did not start in time ({error}); set "
+            "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS, "
+            "or name a server in PREFECT_API_URL"
+        ) from None
 
 
 def serve_sweep(
