@@ -13,7 +13,6 @@ from pydantic import Field
 from firstlight.errors import FrameError, InputError
 from firstlight.io.edit_header import Change, plan_edit
 from firstlight.io.read import read
-from firstlight.io.star_tables import SUFFIXES
 from firstlight.model.flags import EXCLUDED, Flag, has
 from firstlight.model.image import Image, State
 from firstlight.model.photometry import MAG_PER_SHARE, Photometry, magnitude
@@ -51,7 +50,7 @@ class PhotometrySettings(Params):
     catalog: str = "auto"
     """Catalogue of magnitudes: a name (`firstlight catalogs`), a table (CSV, ECSV, FITS), or ``none``."""
     solve: bool = True
-    """Solve images that have no plate, for this measurement alone; `firstlight solve` writes it down."""
+    """Solve images without a true plate, for this measurement alone; `firstlight solve` writes it down."""
     band: str = ""
     """Magnitude of the catalogue; empty: by the filter's name."""
     colour_term: bool = True
@@ -273,7 +272,8 @@ def _look_up(
     nothing = Known(None, np.full(len(on_plane), -1), None)
     plate, words = image.plate, []
     frame, seen = plane.on_frame(on_plane), plane.on_frame(stars.positions)
-    if settings.solve and (plate is None or not agrees(plate, seen, image.shape[1:])):
+    wanted = settings.solve and settings.catalog != "none"
+    if wanted and (plate is None or not agrees(plate, seen, image.shape[1:])):
         found, told = solved_plate(image.replace(plate=None), "the image")
         words += [told] if plate is None else ["the plate in the header is off", told]
         plate = found or plate
@@ -395,6 +395,3 @@ def _update(measured: Measured) -> None:
     edit = plan_edit(measured.path, header_changes(measured))
     if edit.done:
         edit.write(measured.path)
-
-
-__all__ = ["SUFFIXES", "Measured", "PhotometryResult", "PhotometrySettings", "photometry"]
