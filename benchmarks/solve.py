@@ -148,7 +148,7 @@ def false(n: int, low: float, high: float, p: SolvePlate) -> dict[str, object]:
         fit, cpu = solve(positions, p)
         solved += fit is not None
         times.append(cpu)
-        if seed % 50 == 49:
+        if seed % 25 == 24:
             print(f"{seed + 1} lists, {solved} solved, cpu {np.median(times):.2f} s", file=sys.stderr, flush=True)
     return {"lists": n, "solved": solved, "cpu_median": float(np.median(times)), "cpu_max": float(np.max(times))}
 
