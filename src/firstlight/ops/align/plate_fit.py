@@ -12,8 +12,10 @@ from firstlight.ops.align.plate_search import Found
 ORDERS = (1, 2, 3, 4, 5)
 PER_TERM = 2.5
 """Matched stars a coefficient of one axis needs; whether it is worth having the stars left out decide."""
-BETTER = 0.97
-"""A higher order must lower the error at stars left out to this share."""
+BETTER, CLEARLY = 0.97, 0.85
+"""A higher order must lower the error at stars left out to this share; the second where there are hardly enough."""
+PLENTY = 4
+"""Stars for each coefficient of one axis that are enough."""
 STRAY = 0.5
 COUNTED = 100
 """Brightest stars of the image that verify a plate."""
@@ -210,7 +212,8 @@ def _best_order(
     best, least = None, np.inf
     for order in orders:
         trial, left_out = _fitted(fit, positions, errors, plane, stars, entries, order)
-        if best is None or left_out < BETTER * least:
+        share = BETTER if len(stars) >= PLENTY * _terms(order) / 2 else CLEARLY
+        if best is None or left_out < share * least:
             best, least = trial, min(left_out, least)
     return best if best is not None else fit
 
