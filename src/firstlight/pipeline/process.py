@@ -39,6 +39,12 @@ class Result:
     record: dict[str, Any] = field(default_factory=dict)
     """What ``run.json`` holds."""
 
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        """Each stack with its preview and numbers, for notebooks."""
+        from firstlight.pipeline.notebook import result_bundle
+
+        return result_bundle(self)
+
     def as_record(self) -> dict[str, Any]:
         """As JSON can hold it."""
         return {"output": str(self.output), "unchanged": self.unchanged, **self.record}
