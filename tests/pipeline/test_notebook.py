@@ -50,8 +50,6 @@ def test_a_run_shows_its_stacks(tmp_path):
 
 
 def test_nothing_that_draws_is_loaded_at_import():
-    program = (
-        "import sys, firstlight as fl; fl.Image([[1.0]]); print('matplotlib' in sys.modules, 'PIL' in sys.modules)"
-    )
+    program = "import sys, firstlight as fl; fl.Image([[1]]); print('matplotlib' in sys.modules, 'PIL' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]

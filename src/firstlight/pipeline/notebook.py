@@ -102,8 +102,7 @@ def repr_of(result: Result) -> str:
 
 
 def _table(facts: Iterable[tuple[str, str]]) -> str:
-    rows = "".join(
-        f'<tr><th style="text-align:left">{html.escape(name)}</th><td style="text-align:left">{html.escape(value)}</td></tr>'
-        for name, value in facts
-    )
+    left = 'style="text-align:left"'
+    cells = ((html.escape(name), html.escape(value)) for name, value in facts)
+    rows = "".join(f"<tr><th {left}>{name}</th><td {left}>{value}</td></tr>" for name, value in cells)
     return f"<table>{rows}</table>"
