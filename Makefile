@@ -34,6 +34,7 @@ demo: $(READY)
 	@test -f demo/night/.truth/night.json || $(BIN)/firstlight simulate demo/night --preset demo-cfa
 	@$(BIN)/firstlight process demo/night
 	@echo; echo 'Pictures:'; ls -1 demo/night/firstlight/pictures/* | sed 's/^/  /'
+	@echo 'The report, for a browser:'; echo '  demo/night/firstlight/report.html'
 
 test: $(READY) lint
 	@$(BIN)/python -m pytest --numprocesses 2 --doctest-modules --quiet
@@ -52,6 +53,7 @@ bench: $(READY)
 	@$(BIN)/python benchmarks/stack.py
 	@$(BIN)/python benchmarks/rejection.py
 	@$(BIN)/python benchmarks/siril.py
+	@for name in stars solve timeseries colour finish detail resampling; do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 docs: $(READY)
 	@$(BIN)/python docs/generate.py
