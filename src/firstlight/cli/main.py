@@ -77,7 +77,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "completion": "Print the script that completes commands and options in your shell.",
     },
 }
-"""Commands by heading, with the line that ``firstlight --help`` shows. The module of that name has it as ``command``."""
+"""Commands by heading, with the line that ``firstlight --help`` shows. A module of that name has it as ``command``."""
 
 COMMANDS = {name: (f"firstlight.cli.{name}", line) for lines in SECTIONS.values() for name, line in lines.items()}
 """Command to its module and its line."""
