@@ -82,8 +82,8 @@ def find_passband(name: str, kind: str) -> Passband:
         if re.fullmatch(r"\d{3,4}(\.\d+)?", place):
             return _line(name, float(place), width, "a line")
     raise InputError(
-        f"no curve {name!r} among the {kind}{nearest(name, known)} `firstlight wb curves` lists them; or give a CSV "
-        "file with columns of wavelength (nm) and transmission"
+        f"no curve {name!r} among the {kind}{nearest(name, known) or ';'} `firstlight wb curves` lists them; or give "
+        "a CSV file with columns of wavelength (nm) and transmission"
     )
 
 
@@ -123,7 +123,7 @@ def channels_of(set_name: str, filters: tuple[str, ...] = (), sensor: tuple[str,
         An unknown set, or two names where one or three are needed.
     """
     if set_name not in SETS:
-        raise InputError(f"no set of curves {set_name!r}{nearest(set_name, SETS)} one of {', '.join(SETS)} is allowed")
+        raise InputError(f"no set of curves {set_name!r}{nearest(set_name, SETS) or ';'} use {', '.join(SETS)}")
     names = [*SETS[set_name]]
     for place, given in enumerate((filters, sensor)):
         if given and len(given) not in (1, 3):

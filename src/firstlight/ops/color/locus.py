@@ -138,8 +138,8 @@ def white_spectrum(name: str) -> np.ndarray:
     if word[-1:].upper() == "K" and word[:-1].replace(".", "", 1).isdigit() and 1000 <= float(word[:-1]) <= 100_000:
         return planck(float(word[:-1]))
     raise InputError(
-        f"white reference {name!r}{nearest(name, WHITES)} one of {', '.join(WHITES)} is allowed, or a black body such "
-        "as 6500K"
+        f"white reference {name!r}{nearest(name, WHITES) or ';'} one of {', '.join(WHITES)} is allowed, or a "
+        "black body such as 6500K"
     )
 
 
