@@ -114,7 +114,10 @@ def peer(name: str, planes: np.ndarray) -> Callable[[], object]:
 
     def work() -> object:
         try:
-            return subprocess.run(["siril-cli", "-s", script], capture_output=True, check=False)
+            ran = subprocess.run(["siril-cli", "-s", script], capture_output=True, text=True, check=False)
+            if not list(folder.glob("sharp.*")):
+                raise SystemExit(f"siril-cli made no picture (rl came with 1.2): {ran.stdout[-200:]}")
+            return ran
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -139,8 +142,11 @@ def main() -> None:
     for name in names:
         words = ["--size", given.size, "--channels", str(given.channels), "--threads", str(given.threads)]
         ran = subprocess.run(
-            [sys.executable, __file__, "--job", name, *words], capture_output=True, text=True, check=True
+            [sys.executable, __file__, "--job", name, *words], capture_output=True, text=True, check=False
         )
+        if ran.returncode:
+            print(f"{name:30} {ran.stderr.splitlines()[-1] if ran.stderr else 'failed'}", flush=True)
+            continue
         rows[name] = json.loads(ran.stdout.splitlines()[-1])
         limit = JOBS.get(name, ("", 0.0))[1]
         promise = f"  (promised: {limit:g} s wall on two free cores)" if limit else ""
