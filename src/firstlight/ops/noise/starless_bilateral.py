@@ -7,6 +7,7 @@ import numpy as np  # noqa: F401 - for the example
 from firstlight.model.image import Image
 from firstlight.ops.contrast.starless import StarSplit, on_starless
 from firstlight.ops.noise.bilateral import Bilateral, bilateral
+from firstlight.ops.noise.faded import faded_where_noise
 from firstlight.ops.registry import Reach, operation
 
 
@@ -18,7 +19,7 @@ class StarlessBilateral(Bilateral, StarSplit):
 def starless_bilateral(image: Image, p: StarlessBilateral) -> Image:
     """Bilateral smoothing of what lies between the stars (``nr:bilateral``); the stars stay.
 
-    The stars are taken out (`split_stars`), the rest goes through ``nr:bilateral``, the stars are put back as before.
+    The stars are taken out (`split_stars`), the rest goes through ``nr:bilateral``; they come back without noise.
     Pixels without a number keep what they hold. Flags, plate and unit: kept. Variance: dropped, for where stars were
     put back there is none.
 
@@ -34,4 +35,5 @@ def starless_bilateral(image: Image, p: StarlessBilateral) -> Image:
     >>> bool(clean[40:, 40:].std() < 4.6), round(float(clean[20, 30] / noisy[20, 30]), 2)
     (True, 1.0)
     """
-    return on_starless(image, lambda behind: bilateral(behind, p), p, step="nr:starlessbilateral")
+    stars = faded_where_noise(image)
+    return on_starless(image, lambda behind: bilateral(behind, p), p, stars=stars, step="nr:starlessbilateral")
