@@ -53,7 +53,8 @@ bench: $(READY)
 	@$(BIN)/python benchmarks/stack.py
 	@$(BIN)/python benchmarks/rejection.py
 	@$(BIN)/python benchmarks/siril.py
-	@for name in stars solve timeseries colour finish detail resampling executors; do $(BIN)/python benchmarks/$$name.py || exit 1; done
+	@for name in stars "solve real" timeseries colour finish detail resampling executors; do set -- $$name; \
+	  one=$$1; shift; $(BIN)/python benchmarks/$$one.py "$$@" || exit 1; done
 
 docs: $(READY)
 	@$(BIN)/python docs/generate.py
