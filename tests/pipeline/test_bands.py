@@ -16,7 +16,7 @@ from firstlight.pipeline.executors import thread_pool
 RNG = np.random.default_rng(5)
 CHAINS = [
     ["stretch:midtones"],
-    ["nr:gaussian:sigma=2", "stretch:midtones:linked=false", "color:saturation:factor=2"],
+    ["nr:gaussian:sigma=2", "stretch:midtones:linked=false", "color:scnr"],
     ["stretch:black:percentile=5", "nr:median", "stretch:percentile"],
     ["stretch:asinh:beta=40"],
     ["color:mix:matrix=1/0/0/0/1/0/0/0.2/0.8", "stretch:linear:bright=3", "stretch:srgb"],

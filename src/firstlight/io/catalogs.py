@@ -207,7 +207,7 @@ def cone(
     ``auto`` takes the joined Gaia and Tycho-2, or a table of the user's where one holds more stars of the circle.
 
     >>> len(cone("gaia", 56.75, 24.12, 1.0, faintest=6.0))  # the Pleiades
-    11
+    12
     """
     if not (0 <= radius_deg <= 180) or not np.isfinite(ra) or not -90 <= dec <= 90:
         raise InputError(
