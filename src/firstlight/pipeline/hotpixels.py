@@ -73,5 +73,7 @@ def with_defects_of_lights(placed: Sequence[Placed], notes: list[str]) -> dict[i
             merged[id(original)] = original.with_defects(planes)
         calibrations[id(each.light)] = merged[id(original)]
     moved = " while the sky moved" if still <= MOSTLY_STILL else ", sharper than any star"
-    notes.append(f"{np.count_nonzero(bad)} pixels stand out in most lights{moved}: left out")
+    n = np.count_nonzero(bad)
+    what = "1 pixel stands out" if n == 1 else f"{n} pixels stand out"
+    notes.append(f"{what} in most lights{moved}: left out")
     return calibrations
