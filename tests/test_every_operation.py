@@ -1,7 +1,7 @@
 """Rules that every operation obeys. Operations are found in the registry: a new one is held to them unasked.
 
-Each operation is tried with its defaults on each of three skies that it accepts: mono, colour, CFA mosaic; and with
-every choice and every switch turned on one of them, a different one each time.
+Each is tried with its defaults on every sky that it accepts (mono, colour, CFA mosaic), with each choice and switch on
+one of them.
 """
 
 from __future__ import annotations
@@ -166,9 +166,6 @@ def arrays(image: Image) -> list[np.ndarray]:
 
 def same(one: Image, other: Image) -> bool:
     return all(np.array_equal(a, b, equal_nan=a.dtype.kind == "f") for a, b in zip(arrays(one), arrays(other)))
-
-
-# ---------------------------------------------------------------- definition
 
 
 @every_operation()

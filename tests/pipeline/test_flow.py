@@ -148,20 +148,23 @@ def test_a_flow_runs_for_real_and_a_second_time_from_its_cache(sessions, tmp_pat
     night = sessions / "night 1"
     environment = os.environ | {"PREFECT_HOME": str(tmp_path / "prefect")}
     command = [sys.executable, "-m", "firstlight", "flow", "run", str(night), "-o", str(tmp_path / "flow")]
-    for _ in range(2):
+    kept = dict.fromkeys(("masters", "measure", "stack"), "Cached")
+    runs: list[dict[str, str]] = []
+    # Prefect writes down what became of tasks in its own time: a busy machine may need the third run to see the first.
+    while len(runs) < 2 or (len(runs) < 3 and not kept.items() <= runs[-1].items()):
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900)
         assert done.returncode == 0, done.stderr
         assert "Tiny_field_L_60s: 4 frames" in done.stdout
         assert "telemetry" not in done.stderr
-    with sqlite3.connect(tmp_path / "prefect" / "prefect.db") as base:
-        artifacts = dict(base.execute("select key, data from artifact"))
-        states = list(base.execute("select name, state_name from task_run order by start_time"))
-    base.close()
+        with sqlite3.connect(tmp_path / "prefect" / "prefect.db") as base:
+            artifacts = dict(base.execute("select key, data from artifact"))
+            states = list(base.execute("select name, state_name from task_run order by start_time"))
+        base.close()
+        runs.append({name.rpartition("-")[0]: state for name, state in states[-5:]})
     assert {"night-1-frames", "night-1-lights", "night-1-summary", "night-1-report"} <= artifacts.keys()
     assert len(json.loads(json.loads(artifacts["night-1-lights"]))) == 4
-    first, second = ({n.rpartition("-")[0]: s for n, s in part} for part in (states[:5], states[5:]))
-    assert first == dict.fromkeys(("plan", "masters", "measure", "stack", "finish"), "Completed")
-    assert second == first | dict.fromkeys(("masters", "measure", "stack"), "Cached")
+    assert runs[0] == dict.fromkeys(("plan", "masters", "measure", "stack", "finish"), "Completed")
+    assert runs[-1] == runs[0] | kept
     process(night, output=tmp_path / "plain")
     for part in ("stacks", "masters", "pictures"):
         for path in (tmp_path / "plain" / part).iterdir():
