@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from firstlight.ops.aliases import ALIASES
+from firstlight.ops.aliases import ALIASES, PARAMETERS
 from firstlight.ops.registry import FAMILIES, Operation, describe, operations
 
 DOCS = Path(__file__).resolve().parent
@@ -52,7 +52,27 @@ def index() -> str:
     if ALIASES:
         lines += ["", "## Other spellings", "", "| written | means |", "|---|---|"]
         lines += [f"| `{old}` | `{new}` |" for old, new in sorted(ALIASES.items())]
+        lines += [
+            "",
+            "Parameters (`*` stands for any word or number):",
+            "",
+            "| operation | written | means |",
+            "|---|---|---|",
+        ]
+        for name, spellings in sorted(PARAMETERS.items()):
+            lines += [f"| `{name}` | {old} | {new} |" for old, new in spelled_parameters(spellings)]
     return "\n".join(lines) + "\n"
+
+
+def spelled_parameters(spellings: dict[str, str | dict[str, str]]) -> list[tuple[str, str]]:
+    """Each spelling of a parameter, or of one with its word, and what it means."""
+    rows = []
+    for old, meant in spellings.items():
+        if isinstance(meant, str):
+            rows.append((f"`{old}`", f"`{meant}`"))
+        else:
+            rows += [(f"`{old}={word}`", f"`{meaning}`" if meaning else "nothing") for word, meaning in meant.items()]
+    return rows
 
 
 def page(operation: Operation) -> str:

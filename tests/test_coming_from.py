@@ -58,7 +58,7 @@ def test_the_page_has_the_commands_of_all_five():
     ]
     heads = [line for line in rows if re.match(r"^\| [\w ]+ \| firstlight \| \|$", line)]
     assert len(ROWS) == len(rows) - len(heads)
-    assert len(ROWS) > 110
+    assert len(ROWS) > 150
 
 
 @pytest.mark.slow

@@ -57,7 +57,7 @@ def command_of(name: str) -> click.Command:
             for key, value in given.items()
             if value is not None and key.startswith("set__")
         }
-        apply_steps(source, target, [step(operation.id, **values)], frames, overwrite)
+        apply_steps(source, target, [step(name, **values)], frames, overwrite)
 
     return OperationCommand(operation, rows, name=operation.id, params=parameters, callback=invoke)
 

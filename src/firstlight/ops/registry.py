@@ -142,8 +142,10 @@ def find_operation(id: str) -> Operation:
         ...
     firstlight.errors.SpecError: unknown operation 'stretch:midtone'; did you mean stretch:midtones? ...
     """
-    from firstlight.ops.aliases import ALIASES
+    from firstlight.ops.aliases import ALIASES, ELSEWHERE
 
+    if id in ELSEWHERE:
+        raise SpecError(f"{id}, of an earlier program: {ELSEWHERE[id]}")
     known_as = ":".join(ALIASES.get(id, id).split(":")[:2])
     family = known_as.partition(":")[0]
     if family in FAMILIES:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from firstlight.errors import InputError, SpecError, nearest
 from firstlight.model.image import Image, State
-from firstlight.ops.aliases import ALIASES, PARAMETERS
+from firstlight.ops.aliases import ALIASES, as_of_today
 from firstlight.ops.registry import Operation, Params, find_operation
 
 
@@ -69,9 +69,9 @@ class Step:
 
 
 def step(id: str, **values: Any) -> Step:
-    """A step from an id and keyword arguments."""
+    """A step from an id (or an alias) and keyword arguments."""
     operation = find_operation(id)
-    return Step(operation, _validated(operation, values))
+    return Step(operation, _validated(operation, _pairs(operation, "", id) | values))
 
 
 def parse_step(text: str) -> Step:
@@ -88,9 +88,14 @@ def parse_step(text: str) -> Step:
     operation = find_operation(f"{head}:{name}")
     if version and version != str(operation.version):
         raise SpecError(f"{operation.id} is at version {operation.version}, not {version}; write it without @{version}")
-    values: dict[str, str] = {}
+    return Step(operation, _validated(operation, _pairs(operation, body, f"{head}:{name}")))
+
+
+def _pairs(operation: Operation, body: str, alias: str) -> dict[str, Any]:
+    """The parameters of ``key=value,key=value``, on top of those that an alias stands for."""
+    values: dict[str, Any] = {}
     key = ""
-    meant = ALIASES.get(f"{head}:{name}", "").split(":")[2:]
+    meant = ALIASES.get(alias, "").split(":")[2:]
     for part in filter(None, (*",".join(meant).split(","), *body.split(","))):
         name, separator, value = part.partition("=")
         if separator:
@@ -101,13 +106,12 @@ def parse_step(text: str) -> Step:
             values[key] += f",{part.strip()}"
         else:
             raise SpecError(f"{operation.id}: write parameters as key=value, got {part!r}")
-    return Step(operation, _validated(operation, values))
+    return values
 
 
 def _validated(operation: Operation, values: dict[str, Any]) -> Params:
     known = operation.params.model_fields
-    also = PARAMETERS.get(operation.id, {})
-    values = {key if key in known else also.get(key, key): value for key, value in values.items()}
+    values = as_of_today(operation.id, known, values)
     for key in values:
         if key not in known:
             takes = f"It takes: {', '.join(known)}." if known else "It takes no parameters."

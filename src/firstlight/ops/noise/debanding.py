@@ -11,6 +11,7 @@ from firstlight.model.flags import EXCLUDED, has
 from firstlight.model.image import Image
 from firstlight.ops.mosaic import refuse_mosaic
 from firstlight.ops.registry import Params, Reach, operation
+from firstlight.ops.words import spelled
 from firstlight.units import Px, Sigma
 
 FEWEST = 8
@@ -18,7 +19,7 @@ FEWEST = 8
 
 
 class Debanding(Params):
-    direction: Literal["both", "rows", "columns"] = "both"
+    direction: Annotated[Literal["both", "rows", "columns"], spelled({"h": "rows", "v": "columns"})] = "both"
     """Lines that are brighter or darker than their neighbours: rows, columns or both."""
     hipass: Annotated[float, Field(ge=1, le=10_000)] = 80.0
     """Bands that come round at least so many times over the frame (over a tile, if there are tiles) go; broader ones
