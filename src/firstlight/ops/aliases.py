@@ -16,8 +16,8 @@ ALIASES: dict[str, str] = {
     "color:clip_range": "color:clip",
     "color:gamma": "stretch:gamma",
     "color:gray": "color:grey",
-    "color:starlesswb": "color:whitebalance:source=none,part=background",
-    "color:starwb": "color:whitebalance:source=none,part=stars",
+    "color:starlesswb": "color:partbalance:part=background",
+    "color:starwb": "color:partbalance:part=stars",
     "color:wb": "color:whitebalance",
     "extract:bg": "extract:background",
     "inspect:meta": "inspect:uncertainty:show=weight",
@@ -53,13 +53,10 @@ _SHARP: dict[str, Any] = {
 }
 _STARLESS: dict[str, Any] = {"denoise_layer": {"background": "", "bg": ""}}
 _STARS: dict[str, Any] = {"method": {"starnet": "star_method=starnet"}}
+_FACTORS = {"*/*/*/*": "red=*,green=*,blue=*,green=*", "*/*/*": "red=*,green=*,blue=*", "*,*,*": "red=*,green=*,blue=*"}
 _BALANCE: dict[str, Any] = {
     "wb_set": {"auto": "source=stars", "autobg": "source=background", "*": "source=set,set=*"},
-    "wb_coef": {
-        "*/*/*/*": "source=none,red=*,green=*,blue=*,green=*",
-        "*/*/*": "source=none,red=*,green=*,blue=*",
-        "*,*,*": "source=none,red=*,green=*,blue=*",
-    },
+    "wb_coef": {form: f"source=none,{meaning}" for form, meaning in _FACTORS.items()},
 }
 _CHANNEL: dict[str, Any] = {"channel": {"0": "channel=red", "1": "channel=green", "2": "channel=blue"}}
 _YES = ("1", "true", "True", "yes")
@@ -75,6 +72,7 @@ PARAMETERS: dict[str, dict[str, str | dict[str, str]]] = {
     "cal:fillholes": {"mask": {"zero": "zeros=yes"}},
     "color:convert": {"from": "source", "to": "target"},
     "color:extract": _CHANNEL,
+    "color:partbalance": {"wb_coef": _FACTORS},
     "color:saturation": {"sat": "factor"},
     "color:scnr": {**_CHANNEL, "invert": dict.fromkeys(_YES, "limit=minimum")},
     "color:whitebalance": _BALANCE,
@@ -136,6 +134,7 @@ GONE: dict[str, dict[str, str]] = {
         "aggressive": "bright specks have no weight",
     },
     "cal:fillholes": {"dqmask": "flagged pixels are filled"},
+    "color:partbalance": {"wb_set": "color:whitebalance:part=stars or part=background has the sets"},
     "color:whitebalance": {
         "wb_mtx": "a matrix is a step of its own, color:matrix:name=NAME or color:mix",
         "white_ref": "write source=reference, and --frame reference=FILE",

@@ -188,11 +188,14 @@ def role_of(image: Image) -> str | None:
 
 
 def role_of_filter(filter: str | None) -> str | None:
-    """What a filter's name says: L, R, G, B, Ha, OIII, SII, or None.
+    """What a filter's name says: L, R, G, B, Ha, OIII, SII, or None. A sum of filters, as L+R+G+B, is a luminance.
 
-    >>> role_of_filter("H-alpha"), role_of_filter("OIII 3nm"), role_of_filter("V")
-    ('Ha', 'OIII', None)
+    >>> role_of_filter("H-alpha"), role_of_filter("OIII 3nm"), role_of_filter("L+R+G+B"), role_of_filter("V")
+    ('Ha', 'OIII', 'L', None)
     """
+    parts = (filter or "").split("+")
+    if len(parts) > 1:
+        return "L" if all(role_of_filter(part) in ("L", "R", "G", "B") for part in parts) else None
     name = re.sub(r"[^a-z0-9]", "", (filter or "").lower())
     return LETTERS.get(name) or LETTERS.get(re.sub(r"(nm|\d)+$", "", name))
 

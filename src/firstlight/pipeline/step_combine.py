@@ -77,10 +77,10 @@ def work(images: Images, options: Options) -> None:
     for path in images.chosen(options.images).values():
         if not path.exists():
             continue
-        meta = open_frame(path).meta
-        role = role_of_filter(meta.filter)
+        frame = open_frame(path)
+        role = "RGB" if frame.shape[0] == 3 else role_of_filter(frame.meta.filter)
         if role:
-            fields.setdefault(meta.target or "target", {}).setdefault(role, path)
+            fields.setdefault(frame.meta.target or "target", {}).setdefault(role, path)
     made = 0
     for target, by_role in fields.items():
         mode, inputs = _inputs(options, by_role)

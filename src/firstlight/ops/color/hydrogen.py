@@ -11,7 +11,7 @@ from firstlight.model.image import Image
 from firstlight.ops.color.channels import need_three, sky_level
 from firstlight.ops.color.continuum import continuum_factor
 from firstlight.ops.color.join import split
-from firstlight.ops.color.together import joined_meta, mean_of_good, need_alike, need_mono
+from firstlight.ops.color.together import joined_filters, joined_meta, mean_of_good, need_alike, need_mono
 from firstlight.ops.registry import Params, Reach, operation
 from firstlight.ops.stretch.levels import white_level
 from firstlight.units import Px
@@ -77,8 +77,7 @@ def add_hydrogen(image: Image, p: Hydrogen, hydrogen: Image) -> Image:
         flags[2] |= flags[0]
         if variance is not None:
             variance[2] += gain**2 * noise[0]  # type: ignore[index]
-    filters = [n for n in (hydrogen.meta.filter, image.meta.filter) if n]
-    meta = joined_meta([image, hydrogen]).replace(filter="+".join(dict.fromkeys(filters)) or None)
+    meta = joined_meta([image, hydrogen]).replace(filter=joined_filters([hydrogen, image]))
     return image.replace(data=data, flags=flags, variance=variance, meta=meta)
 
 

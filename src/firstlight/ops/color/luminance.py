@@ -10,7 +10,7 @@ from pydantic import Field
 from firstlight.model.image import Image, PixelUnit, State
 from firstlight.ops.color import lightness
 from firstlight.ops.color.channels import need_three
-from firstlight.ops.color.together import flags_of, joined_meta, mean_of_good, need_alike, need_mono
+from firstlight.ops.color.together import flags_of, joined_filters, joined_meta, mean_of_good, need_alike, need_mono
 from firstlight.ops.registry import Params, Reach, operation
 from firstlight.ops.stretch import srgb
 from firstlight.ops.stretch.levels import white_level
@@ -83,13 +83,8 @@ def set_luminance(image: Image, p: Luminance, luminance: Image) -> Image:
         data[part] = srgb.curve(out) if image.state == State.STRETCHED else out * white
     flags = np.broadcast_to(flags_of(image, luminance), image.shape).copy()
     # Light of no measure must not reach the pixels around it: it never does, for each pixel is by itself.
-    meta = joined_meta([image, luminance]).replace(filter=_filters(image, luminance))
+    meta = joined_meta([image, luminance]).replace(filter=joined_filters([luminance, image]))
     return image.replace(data=data, variance=_variance(image, luminance, scale, p), flags=flags, meta=meta)
-
-
-def _filters(image: Image, luminance: Image) -> str | None:
-    names = [n for n in (luminance.meta.filter, image.meta.filter) if n]
-    return "+".join(dict.fromkeys(names)) or None
 
 
 def _mean_ratio(image: Image, luminance: Image) -> float:

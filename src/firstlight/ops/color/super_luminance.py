@@ -9,7 +9,7 @@ from pydantic import Field
 
 from firstlight.model.image import Image
 from firstlight.ops.color.channels import need_three
-from firstlight.ops.color.together import flags_of, joined_meta, mean_of_good, need_alike, need_mono
+from firstlight.ops.color.together import flags_of, joined_filters, joined_meta, mean_of_good, need_alike, need_mono
 from firstlight.ops.registry import Params, Reach, operation
 from firstlight.ops.stretch.levels import white_level
 
@@ -56,8 +56,7 @@ def super_luminance(image: Image, p: SuperLuminance, luminance: Image) -> Image:
     if image.variance is not None and luminance.variance is not None:
         noise = image.variance.sum(axis=0, keepdims=True) * np.float32((scale / 3) ** 2)
     data, variance = _blended(luminance, synthetic, noise, image, p)
-    filters = [n for n in (luminance.meta.filter, image.meta.filter) if n]
-    meta = joined_meta([image, luminance]).replace(filter="+".join(dict.fromkeys(filters)) or None)
+    meta = joined_meta([image, luminance]).replace(filter=joined_filters([luminance, image]))
     return luminance.replace(
         data=data, variance=variance, flags=flags_of(image, luminance), meta=meta, history=image.history
     )

@@ -67,7 +67,7 @@ def joined_meta(images: Sequence[Image]) -> Meta:
     saturations = [m.saturation for m in metas]
     return first.replace(
         kind=Kind.STACK,
-        filter="+".join(dict.fromkeys(str(f) for f in filters)) if all(filters) else None,
+        filter=joined_filters(images) if all(filters) else None,
         exposure=None if None in exposures else float(sum(exposures)),  # type: ignore[arg-type]
         n_combined=sum(m.n_combined for m in metas),
         start=None if None in starts else min(starts),  # type: ignore[type-var]
@@ -78,6 +78,16 @@ def joined_meta(images: Sequence[Image]) -> Meta:
         saturation=None if None in saturations else min(saturations),  # type: ignore[type-var]
         calibrated=frozenset.intersection(*(m.calibrated for m in metas)),
     )
+
+
+def joined_filters(images: Sequence[Image]) -> str | None:
+    """Names of the filters of images, each once: L+R+G+B.
+
+    >>> joined_filters([Image([[0.0]], meta=Meta(filter=name)) for name in ("R+G", "G", "B")])
+    'R+G+B'
+    """
+    names = [name for image in images for name in (image.meta.filter or "").split("+") if name]
+    return "+".join(dict.fromkeys(names)) or None
 
 
 def flags_of(*images: Image) -> np.ndarray:
