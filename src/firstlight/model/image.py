@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from firstlight.model.plate import Plate
 
 
+_CACHED = 100_000
+"""Pixels that are looked at together."""
+
+
 class PixelUnit(enum.StrEnum):
     """What a pixel value counts."""
 
@@ -69,9 +73,8 @@ class Image:
             variance = _stacked(np.asarray(variance, dtype=np.float32))
             if variance.shape != data.shape:
                 raise ContractError(f"image: data is {data.shape}, variance is {variance.shape}; they must be equal")
-        finite = np.isfinite(data)
-        if not finite.all():
-            flags = np.where(finite, flags, flags | np.uint16(Flag.NOT_FINITE))
+        if not _all_finite(data):
+            flags = np.where(np.isfinite(data), flags, flags | np.uint16(Flag.NOT_FINITE))
         object.__setattr__(self, "data", data)
         object.__setattr__(self, "flags", flags)
         object.__setattr__(self, "variance", variance)
@@ -95,6 +98,14 @@ class Image:
         what = self.meta.target or self.meta.kind.value
         variance = "with variance" if self.variance is not None else "no variance"
         return f"<Image {what}: {channels} x {height} x {width}, {self.unit}, {self.state}, {variance}>"
+
+
+def _all_finite(data: np.ndarray) -> bool:
+    """A few rows at a time, so that the answer for each pixel never leaves the cache."""
+    rows = max(_CACHED // max(data.shape[2], 1), 1)
+    return all(
+        bool(np.isfinite(plane[top : top + rows]).all()) for plane in data for top in range(0, data.shape[1], rows)
+    )
 
 
 def _stacked(array: np.ndarray) -> np.ndarray:

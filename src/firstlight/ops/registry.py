@@ -8,12 +8,15 @@ import inspect
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
 from firstlight.errors import ContractError, SpecError, nearest
 from firstlight.model.image import Image, State
+
+if TYPE_CHECKING:
+    from firstlight.ops.survey import Survey
 
 FAMILIES: dict[str, str] = {
     "cal": "calibrate",
@@ -78,6 +81,9 @@ class Operation:
     settle: Callable[[Image, Any], Callable[[Image], Image]] | None = None
     """Of reach ``frame``, where the frame is only measured: what then is done to each pixel by itself. It must give the
     same for the pixels of `firstlight.ops.stretch.levels.sample_step` alone."""
+    survey: Callable[[Image, int, Any], Survey] | None = None
+    """Of reach ``frame``, where a sample is not enough: which rows are looked at and what then is done to rows by
+    themselves; from an image like it of a few rows, its height, and the parameters."""
 
     @property
     def family(self) -> str:
@@ -105,6 +111,7 @@ def operation(
     gives: State | None = None,
     margin: Callable[[Any], int] | None = None,
     settle: Callable[[Image, Any], Callable[[Image], Image]] | None = None,
+    survey: Callable[[Image, int, Any], Survey] | None = None,
 ) -> Callable[[Callable[..., Image]], Callable[..., Image]]:
     """Register ``function(image, params, *frames) -> Image``; the function itself is returned unchanged."""
 
@@ -120,7 +127,7 @@ def operation(
             id, version, reach, parameters.annotation, function, demands, gives,
             frames=tuple(frame.name for frame in frames),
             optional=tuple(frame.name for frame in frames if frame.default is not inspect.Parameter.empty),
-            margin=margin, settle=settle,
+            margin=margin, settle=settle, survey=survey,
         )  # fmt: skip
         return function
 

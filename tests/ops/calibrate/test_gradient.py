@@ -9,8 +9,10 @@ from firstlight.model.flags import Flag
 from firstlight.model.image import Image, PixelUnit
 from firstlight.model.meta import Meta
 from firstlight.ops.calibrate.debayer import pattern_of
-from firstlight.ops.calibrate.gradient import Surface, median_where, node_places
+from firstlight.ops.calibrate.nodes import Surface, node_places
+from firstlight.ops.calibrate.surface import Cells
 from firstlight.ops.spec import parse_step
+from firstlight.pipeline.hands import hands
 
 Y, X = np.mgrid[:240, :320].astype(float)
 SLOPE = 60 * X / 320 + 40 * Y / 240
@@ -26,25 +28,36 @@ def flatness(plane):
     return float(np.ptp(plane.reshape(6, 40, 8, 40).mean(axis=(1, 3))))
 
 
-@pytest.mark.parametrize("n", [1, 2, 7, 1000, 4095])
-def test_the_median_is_exact(n):
-    rng = np.random.default_rng(n)
-    values = np.round(rng.normal(0, 3, (1, n)), 1).astype(np.float32)
-    good = np.arange(n)[None] % 3 != 1
-    assert median_where(values, good) == np.median(values[good].astype(float))
-    assert median_where(values, np.ones_like(good)) == np.median(values.astype(float))
+@pytest.mark.parametrize("size", [1, 2, 7, 21, 94])
+@pytest.mark.parametrize("holes", [False, True])
+def test_medians_of_cells_are_exact(size, holes):
+    rng = np.random.default_rng(size)
+    plane = np.round(rng.normal(0, 3, (190, 230)), 1).astype(np.float32)
+    plane[rng.random(plane.shape) < 0.02] += 1e4
+    good = rng.random(plane.shape) < (0.6 if holes else 2)
+    plane[20:30, 20:30] = np.nan
+    cells = Cells.of(plane, good, size)
+    tall, wide = 190 // (190 // size), 230 // (230 // size)
+    every = tall * wide // 1000 | 1
+    for j in range(190 // size):
+        for i in range(230 // size):
+            y, x = j * 190 // (190 // size), i * 230 // (230 // size)
+            part = np.s_[y + (every - 1) // 2 : y + tall : every, x : x + wide]
+            values = plane[part][good[part] & np.isfinite(plane[part])]
+            truth = np.median(values.astype(float)) if values.size * 2 >= plane[part].size else np.nan
+            assert cells.value[j, i] == truth or (np.isnan(truth) and np.isnan(cells.value[j, i]))
 
 
 def test_a_surface_is_exact_for_parabolas_and_straight_beyond():
     for shape in ((50, 90), (3, 40), (1, 1)):
         ys, xs = node_places(shape, 7)
         y, x = np.mgrid[: shape[0], : shape[1]]
-        line = Surface(2.0 * ys[:, None] - 3.0 * xs + 5, shape).rows(0, shape[0])
+        line = Surface(2.0 * ys[:, None] - 3.0 * xs + 5, shape).at(np.arange(shape[0]))
         # Of an axis with a single node nothing is known but its level.
         truth = 2.0 * (y if len(ys) > 1 else ys[:, None]) - 3.0 * (x if len(xs) > 1 else xs[None]) + 5
         np.testing.assert_allclose(line, truth, atol=1e-4)
     ys, xs = node_places((60, 90), 6)
-    bowl = Surface(0.01 * ys[:, None] ** 2 + 0.02 * ys[:, None] * xs, (60, 90)).rows(20, 40)
+    bowl = Surface(0.01 * ys[:, None] ** 2 + 0.02 * ys[:, None] * xs, (60, 90)).at(np.arange(20, 40))
     y, x = np.mgrid[20:40, :90]
     np.testing.assert_allclose(bowl[:, 12:-12], (0.01 * y**2 + 0.02 * y * x)[:, 12:-12], atol=1e-3)
 
@@ -123,3 +136,22 @@ def test_nothing_is_clipped_and_pixels_without_data_stay():
         assert (result.data[0][flags == 0] < 0).any()
         np.testing.assert_array_equal(result.flags[0], flags)
         assert flatness(np.where(flags, np.median(result.data), result.data[0])) < 4
+
+
+@pytest.mark.parametrize("name", [*SMOOTH, "uniform", "floor"])
+@pytest.mark.parametrize("mode", ["subtract", "divide"])
+@pytest.mark.parametrize("cfa", [None, "GRBG"])
+def test_any_number_of_hands_gives_the_same_bytes(name, mode, cfa):
+    if mode == "divide" and name in ("uniform", "floor"):
+        mode = "model"
+    shape = (603, 801) if cfa else (2, 603, 801)
+    data = np.random.default_rng(4).normal(1000, 9, shape) + np.linspace(0, 90, 801)
+    image = Image(data, variance=np.full(shape, 81.0), meta=Meta(cfa=cfa))
+    image.flags[0, 100:140, 60:90] = Flag.NO_DATA
+    alone = step(f"abr:{name}", mode=mode)(image)
+    for threads in (2, 5):
+        with hands(threads):
+            other = step(f"abr:{name}", mode=mode)(image)
+        np.testing.assert_array_equal(other.data, alone.data)
+        if mode != "model":
+            np.testing.assert_array_equal(other.variance, alone.variance)

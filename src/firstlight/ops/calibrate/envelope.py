@@ -9,9 +9,12 @@ from pydantic import Field
 
 from firstlight.model.image import Image, State
 from firstlight.ops.calibrate import surface
-from firstlight.ops.calibrate.gradient import Mode, Surface, node_places, without_gradient
-from firstlight.ops.calibrate.polynomial import CELLS, sky_cells_of
+from firstlight.ops.calibrate.gradient import Mode, survey_gradient, without_gradient
+from firstlight.ops.calibrate.nodes import Surface, node_places
+from firstlight.ops.calibrate.polynomial import CELLS, broad_grid
+from firstlight.ops.calibrate.sights import Grid, Model, Sight
 from firstlight.ops.registry import Params, Reach, operation
+from firstlight.ops.survey import Survey
 from firstlight.units import Adu, Px, Sigma
 
 CELLS_PER_SCALE = 32
@@ -49,7 +52,11 @@ class Envelope(Params):
     ``model`` for the surface itself."""
 
 
-@operation("abr:envelope", reach=Reach.FRAME, demands=State.LINEAR)
+def _survey(like: Image, height: int, p: Envelope) -> Survey:
+    return survey_gradient("abr:envelope", like, height, _model(p), p.mode, p.keep_level)
+
+
+@operation("abr:envelope", reach=Reach.FRAME, demands=State.LINEAR, version=2, survey=_survey)
 def remove_envelope(image: Image, p: Envelope, mask: Image | None = None) -> Image:
     """Remove the smoothed lower envelope of each channel, keeping its median level: follows any shape of the sky.
 
@@ -78,34 +85,45 @@ def remove_envelope(image: Image, p: Envelope, mask: Image | None = None) -> Ima
     True
     """
 
-    def model(plane: np.ndarray, good: np.ndarray, px: int) -> Surface:
-        return _model(plane, good, p, px)
-
-    return without_gradient("abr:envelope", image, model, p.mode, mask, p.keep_level)
+    return without_gradient("abr:envelope", _survey(image, image.shape[1], p), image, mask)
 
 
-def _model(plane: np.ndarray, good: np.ndarray, p: Envelope, px: int) -> Surface:
+def _model(p: Envelope) -> Model:
+    def sight(shape: tuple[int, int], px: int) -> Sight:
+        smallest = p.scale * p.size_factor**p.residual_iterations / px
+        size = int(min(max(smallest / CELLS_PER_SCALE, 1), max(min(shape) // 4, 1)))
+        fine, broad = Grid.even(shape, size), broad_grid(shape, 2 * CELLS)
+
+        def fit(cells: np.ndarray, few: np.ndarray) -> Surface | None:
+            known = np.isfinite(cells).any() and np.isfinite(few).any()
+            both = surface.Cells.on(fine, cells, shape), surface.Cells.on(broad, few, shape)
+            return _fitted(*both, p, px, size) if known else None
+
+        return Sight((fine, broad), fit)
+
+    return sight
+
+
+def _fitted(cells: surface.Cells, few: surface.Cells, p: Envelope, px: int, size: int) -> Surface:
     from scipy.interpolate import RegularGridInterpolator
 
+    shape = cells.shape
     smallest = p.scale * p.size_factor**p.residual_iterations / px
-    size = int(min(max(smallest / CELLS_PER_SCALE, 1), max(min(plane.shape) // 4, 1)))
-    cells = surface.Cells.of(plane, good, size)
-    broad, _ = surface.polynomial(sky_cells_of(plane, good, 2 * CELLS), p.detrend)
-    residual = cells.value - surface.polynomial_on(broad, cells.y, cells.x, plane.shape)
-    values = _without_holes(residual, float(np.median(plane[good])))
+    broad, _ = surface.polynomial(few, p.detrend)
+    values = _without_holes(cells.value - surface.polynomial_on(broad, cells.y, cells.x, shape))
     if p.noise_cap:
         centre, sigma = surface.bulk(values.ravel())
         values = np.minimum(values, centre + p.noise_cap * sigma)
     found = np.zeros_like(values)
     for k in range(p.residual_iterations + 1):
         found += _filtered(values - found, p, px * size / p.size_factor**k)
-    ys, xs = node_places(plane.shape, max(smallest / 6, size))
-    whole = surface.polynomial_on(broad, ys, xs, plane.shape)
+    ys, xs = node_places(shape, max(smallest / 6, size))
+    whole = surface.polynomial_on(broad, ys, xs, shape)
     if min(values.shape) < 2:
-        return Surface(p.gain * (whole + float(found.mean())) + p.offset, plane.shape)
+        return Surface(p.gain * (whole + float(found.mean())) + p.offset, shape)
     between = RegularGridInterpolator((cells.y, cells.x), found, bounds_error=False, fill_value=None)
     inside = np.ix_(ys.clip(cells.y[0], cells.y[-1]), xs.clip(cells.x[0], cells.x[-1]))
-    return Surface(p.gain * (whole + between(np.broadcast_arrays(*inside))) + p.offset, plane.shape)
+    return Surface(p.gain * (whole + between(np.broadcast_arrays(*inside))) + p.offset, shape)
 
 
 def _filtered(values: np.ndarray, p: Envelope, per_cell: float) -> np.ndarray:
@@ -125,14 +143,12 @@ def _filtered(values: np.ndarray, p: Envelope, per_cell: float) -> np.ndarray:
     return maximum_filter(out, cells(AFTER * p.scale))
 
 
-def _without_holes(values: np.ndarray, level: float) -> np.ndarray:
+def _without_holes(values: np.ndarray) -> np.ndarray:
     """Cells without a value take that of the nearest that has one."""
     from scipy.ndimage import distance_transform_edt
 
     known = np.isfinite(values)
     if known.all():
         return values
-    if not known.any():
-        return np.full(values.shape, level)
     nearest = distance_transform_edt(~known, return_distances=False, return_indices=True)
     return values[tuple(nearest)]

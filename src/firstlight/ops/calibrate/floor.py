@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import numpy as np
 from pydantic import Field
 
 from firstlight.model.image import Image, State
-from firstlight.ops.calibrate.gradient import Surface, without_gradient
-from firstlight.ops.calibrate.uniform import Iterations, LevelMode, level_surface
+from firstlight.ops.calibrate.gradient import survey_gradient, without_gradient
+from firstlight.ops.calibrate.uniform import Iterations, LevelMode, Uniform, level_model
 from firstlight.ops.registry import Params, Reach, operation
+from firstlight.ops.survey import Survey
 from firstlight.units import Adu, Unit
 
 
@@ -25,11 +25,16 @@ class Floor(Params):
     """``subtract`` the level, or give the level itself: ``model``."""
 
 
-@operation("abr:floor", reach=Reach.FRAME, demands=State.LINEAR)
+def _survey(like: Image, height: int, p: Floor) -> Survey:
+    model = level_model(Uniform(iterations=p.iterations, offset=p.offset), p.presmooth)
+    return survey_gradient("abr:floor", like, height, model, p.mode, keep_level=False)
+
+
+@operation("abr:floor", reach=Reach.FRAME, demands=State.LINEAR, version=2, survey=_survey)
 def remove_floor(image: Image, p: Floor, mask: Image | None = None) -> Image:
     """Subtract the darkest level of each smoothed channel, less a little: the sky comes to lie just above 0.
 
-    As `abr:uniform`, on a channel smoothed first (at half its size where the smoothing allows). Nothing is clipped.
+    As `abr:uniform`, on a channel smoothed first. Nothing is clipped.
     Pixels under ``mask`` (above 0: objects) take no part. A mosaic has a level for each colour.
 
     Flags, plate and unit: kept; flagged pixels without a number take no part. Variance: kept (the level is taken as
@@ -44,34 +49,8 @@ def remove_floor(image: Image, p: Floor, mask: Image | None = None) -> Image:
     InputError
         A mask of another size.
 
-    >>> float(remove_floor(Image(np.full((8, 8), 50.0)), Floor()).data.max())
+    >>> round(float(remove_floor(Image([[50.0] * 8] * 8), Floor()).data.max()), 3)
     1.0
     """
 
-    def model(plane: np.ndarray, good: np.ndarray, px: int) -> Surface:
-        smooth, seen = _smooth(plane, good, p.presmooth / px)
-        found = level_surface(smooth, seen, p.iterations, p.offset)
-        return Surface(found.nodes, plane.shape)
-
-    return without_gradient("abr:floor", image, model, p.mode, mask, keep_level=False)
-
-
-def _smooth(plane: np.ndarray, good: np.ndarray, sigma: float) -> tuple[np.ndarray, np.ndarray]:
-    """A Gaussian mean of good pixels, and where it holds at least half of its weight."""
-    from scipy.ndimage import gaussian_filter
-
-    if sigma < 0.1:
-        return plane, good
-    weight = good.astype(np.float32)
-    values = np.where(good, plane, 0).astype(np.float32)
-    if sigma >= 2 and min(plane.shape) >= 4:
-        # Pairs of pixels are averaged first: a quarter of the work, and their box counts 1/4 of a variance.
-        height, width = (length // 2 * 2 for length in plane.shape)
-        values, weight = (
-            0.25 * sum(a[j:height:2, i:width:2] for j in (0, 1) for i in (0, 1)) for a in (values, weight)
-        )
-        sigma = (sigma**2 - 0.25) ** 0.5 / 2
-    total = gaussian_filter(weight, sigma)
-    mean = gaussian_filter(values, sigma) / np.maximum(total, 1e-3)
-    seen = total > 0.5
-    return mean, seen if seen.any() else total >= total.max()
+    return without_gradient("abr:floor", _survey(image, image.shape[1], p), image, mask)

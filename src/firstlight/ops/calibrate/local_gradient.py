@@ -9,8 +9,12 @@ from pydantic import Field
 
 from firstlight.model.image import Image, State
 from firstlight.ops.calibrate import surface
-from firstlight.ops.calibrate.gradient import Mode, Surface, node_places, without_gradient
+from firstlight.ops.calibrate.gradient import Mode, survey_gradient, without_gradient
+from firstlight.ops.calibrate.nodes import Surface, node_places
+from firstlight.ops.calibrate.polynomial import broad_grid
+from firstlight.ops.calibrate.sights import Grid, Model, Sight
 from firstlight.ops.registry import Params, Reach, operation
+from firstlight.ops.survey import Survey
 from firstlight.units import Px
 
 CELLS_PER_NODE = 12
@@ -26,7 +30,11 @@ class LocalGradient(Params):
     ``model`` for the surface itself."""
 
 
-@operation("abr:localgradient", reach=Reach.FRAME, demands=State.LINEAR, version=2)
+def _survey(like: Image, height: int, p: LocalGradient) -> Survey:
+    return survey_gradient("abr:localgradient", like, height, _model(p), p.mode)
+
+
+@operation("abr:localgradient", reach=Reach.FRAME, demands=State.LINEAR, version=3, survey=_survey)
 def remove_local_gradient(image: Image, p: LocalGradient, mask: Image | None = None) -> Image:
     """Remove the sky gradient as a smooth surface of a given scale, keeping each channel's median level.
 
@@ -50,23 +58,36 @@ def remove_local_gradient(image: Image, p: LocalGradient, mask: Image | None = N
     True
     """
 
-    def model(plane: np.ndarray, good: np.ndarray, px: int) -> Surface:
-        return _model(plane, good, max(p.scale // px, 8))
-
-    return without_gradient("abr:localgradient", image, model, p.mode, mask)
+    return without_gradient("abr:localgradient", _survey(image, image.shape[1], p), image, mask)
 
 
-def _model(plane: np.ndarray, good: np.ndarray, scale: int) -> Surface:
-    height, width = plane.shape
-    cells = surface.Cells.of(plane, good, max(min(scale, max(height, width)) // CELLS_PER_NODE, SMALLEST))
-    nodes = min(round(height / scale), round(width / scale))
-    coefficients, used = surface.polynomial(cells, min(max(nodes, 1), 3))
-    residual = cells.value - surface.polynomial_on(coefficients, cells.y, cells.x, plane.shape)
+def _model(p: LocalGradient) -> Model:
+    def sight(shape: tuple[int, int], px: int) -> Sight:
+        scale = max(p.scale // px, 8)
+        fine = Grid.even(shape, max(min(scale, max(shape)) // CELLS_PER_NODE, SMALLEST))
+        broad = broad_grid(shape)
+
+        def fit(cells: np.ndarray, few: np.ndarray) -> Surface | None:
+            known = np.isfinite(cells).any() and np.isfinite(few).any()
+            both = surface.Cells.on(fine, cells, shape), surface.Cells.on(broad, few, shape)
+            return _fitted(*both, scale) if known else None
+
+        return Sight((fine, broad), fit)
+
+    return sight
+
+
+def _fitted(cells: surface.Cells, broad: surface.Cells, scale: int) -> Surface:
+    shape = cells.shape
+    nodes = min(round(length / scale) for length in shape)
+    coefficients, _ = surface.polynomial(broad, min(max(nodes, 1), 3))
+    residual = cells.value - surface.polynomial_on(coefficients, cells.y, cells.x, shape)
+    used = surface.sky_cells(residual, cells.known, 1)
     for _ in range(ROUNDS):
         extra = surface.mesh(cells, residual, used, scale)
         keep = surface.sky_cells(residual - extra.on(cells.y, cells.x), cells.known, 1)
         if np.array_equal(keep, used):
             break
         used = keep
-    ys, xs = node_places(plane.shape, scale / 6)
-    return Surface(surface.polynomial_on(coefficients, ys, xs, plane.shape) + extra.on(ys, xs), plane.shape)
+    ys, xs = node_places(shape, scale / 6)
+    return Surface(surface.polynomial_on(coefficients, ys, xs, shape) + extra.on(ys, xs), shape)

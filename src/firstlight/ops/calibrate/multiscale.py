@@ -9,9 +9,12 @@ from pydantic import Field
 
 from firstlight.model.image import Image, State
 from firstlight.ops.calibrate import surface
-from firstlight.ops.calibrate.gradient import Mode, Surface, node_places, without_gradient
-from firstlight.ops.calibrate.polynomial import sky_cells_of
+from firstlight.ops.calibrate.gradient import Mode, survey_gradient, without_gradient
+from firstlight.ops.calibrate.nodes import Surface, node_places
+from firstlight.ops.calibrate.polynomial import broad_grid
+from firstlight.ops.calibrate.sights import Grid, Model, Sight
 from firstlight.ops.registry import Params, Reach, operation
+from firstlight.ops.survey import Survey
 from firstlight.units import Px, Sigma
 
 CELLS_PER_SCALE = 12
@@ -33,7 +36,11 @@ class Multiscale(Params):
     ``model`` for the surface itself."""
 
 
-@operation("abr:multiscale", reach=Reach.FRAME, demands=State.LINEAR)
+def _survey(like: Image, height: int, p: Multiscale) -> Survey:
+    return survey_gradient("abr:multiscale", like, height, _model(p), p.mode)
+
+
+@operation("abr:multiscale", reach=Reach.FRAME, demands=State.LINEAR, version=2, survey=_survey)
 def remove_multiscale(image: Image, p: Multiscale, mask: Image | None = None) -> Image:
     """Remove all that is smoother than a scale, structure protected, keeping each channel's median level.
 
@@ -60,41 +67,50 @@ def remove_multiscale(image: Image, p: Multiscale, mask: Image | None = None) ->
     True
     """
 
-    def model(plane: np.ndarray, good: np.ndarray, px: int) -> Surface:
-        return _model(plane, good, p, max(p.scale // px, 8))
-
-    return without_gradient("abr:multiscale", image, model, p.mode, mask)
+    return without_gradient("abr:multiscale", _survey(image, image.shape[1], p), image, mask)
 
 
-def _model(plane: np.ndarray, good: np.ndarray, p: Multiscale, scale: int) -> Surface:
+def _model(p: Multiscale) -> Model:
+    def sight(shape: tuple[int, int], px: int) -> Sight:
+        scale = max(p.scale // px, 8)
+        size = max(min(scale, max(shape)) // CELLS_PER_SCALE, SMALLEST)
+        fine, broad = Grid.even(shape, size), broad_grid(shape)
+
+        def fit(cells: np.ndarray, few: np.ndarray) -> Surface | None:
+            known = np.isfinite(cells).any() and np.isfinite(few).any()
+            both = surface.Cells.on(fine, cells, shape), surface.Cells.on(broad, few, shape)
+            return _fitted(*both, p, scale, size) if known else None
+
+        return Sight((fine, broad), fit)
+
+    return sight
+
+
+def _fitted(cells: surface.Cells, broad: surface.Cells, p: Multiscale, scale: int, size: int) -> Surface:
     from scipy.interpolate import RegularGridInterpolator
     from scipy.ndimage import binary_dilation
 
-    size = max(min(scale, max(plane.shape)) // CELLS_PER_SCALE, SMALLEST)
-    cells = surface.Cells.of(plane, good, size)
-    nodes = round(min(plane.shape) / scale)
-    coefficients, _ = surface.polynomial(sky_cells_of(plane, good), min(max(nodes, 1), 3))
-    residual = np.where(
-        cells.known, cells.value - surface.polynomial_on(coefficients, cells.y, cells.x, plane.shape), 0
-    )
+    shape = cells.shape
+    coefficients, _ = surface.polynomial(broad, min(max(round(min(shape) / scale), 1), 3))
+    residual = np.where(cells.known, cells.value - surface.polynomial_on(coefficients, cells.y, cells.x, shape), 0)
     sigma = scale / size / 2
     kept = cells.known
     for _ in range(ROUNDS):
         weight = np.where(cells.known, np.where(kept, 1.0, 1.0 - p.amount), 0.0)
         smooth = filled_smooth(residual, weight, sigma)
         away = residual - smooth
-        centre, noise = surface.bulk(away[cells.known]) if cells.known.any() else (0.0, 1.0)
+        centre, noise = surface.bulk(away[cells.known])
         sky = cells.known & ~binary_dilation(cells.known & (away > centre + p.protect * noise))
         if np.array_equal(sky, kept):
             break
         kept = sky
-    ys, xs = node_places(plane.shape, scale / 6)
-    broad = surface.polynomial_on(coefficients, ys, xs, plane.shape)
+    ys, xs = node_places(shape, scale / 6)
+    whole = surface.polynomial_on(coefficients, ys, xs, shape)
     if min(smooth.shape) < 2:
-        return Surface(broad + float(smooth.mean()), plane.shape)
+        return Surface(whole + float(smooth.mean()), shape)
     fine = RegularGridInterpolator((cells.y, cells.x), smooth, bounds_error=False, fill_value=None)
     inside = np.ix_(ys.clip(cells.y[0], cells.y[-1]), xs.clip(cells.x[0], cells.x[-1]))
-    return Surface(broad + fine(np.broadcast_arrays(*inside)), plane.shape)
+    return Surface(whole + fine(np.broadcast_arrays(*inside)), shape)
 
 
 def filled_smooth(values: np.ndarray, weight: np.ndarray, sigma: float) -> np.ndarray:

@@ -9,8 +9,11 @@ from pydantic import Field
 
 from firstlight.model.image import Image, State
 from firstlight.ops.calibrate import surface
-from firstlight.ops.calibrate.gradient import Mode, Surface, node_places, without_gradient
+from firstlight.ops.calibrate.gradient import Mode, survey_gradient, without_gradient
+from firstlight.ops.calibrate.nodes import Surface, node_places
+from firstlight.ops.calibrate.sights import Grid, Model, Sight
 from firstlight.ops.registry import Params, Reach, operation
+from firstlight.ops.survey import Survey
 
 CELLS = 64
 """Cells along the longer side that the sky is sampled in."""
@@ -27,7 +30,11 @@ class Polynomial(Params):
     ``model`` for the surface itself."""
 
 
-@operation("abr:polynomial", reach=Reach.FRAME, demands=State.LINEAR, version=2)
+def _survey(like: Image, height: int, p: Polynomial) -> Survey:
+    return survey_gradient("abr:polynomial", like, height, _model(p), p.mode)
+
+
+@operation("abr:polynomial", reach=Reach.FRAME, demands=State.LINEAR, version=3, survey=_survey)
 def remove_polynomial(image: Image, p: Polynomial, mask: Image | None = None) -> Image:
     """Remove the sky gradient as a polynomial surface, keeping each channel's median level.
 
@@ -48,15 +55,25 @@ def remove_polynomial(image: Image, p: Polynomial, mask: Image | None = None) ->
     0.0
     """
 
-    def model(plane: np.ndarray, good: np.ndarray, px: int) -> Surface:
-        coefficients, _ = surface.polynomial(sky_cells_of(plane, good), p.degree, p.ridge)
-        ys, xs = node_places(plane.shape)
-        return Surface(surface.polynomial_on(coefficients, ys, xs, plane.shape), plane.shape)
-
-    return without_gradient("abr:polynomial", image, model, p.mode, mask)
+    return without_gradient("abr:polynomial", _survey(image, image.shape[1], p), image, mask)
 
 
-def sky_cells_of(plane: np.ndarray, good: np.ndarray, count: int = CELLS) -> surface.Cells:
-    """The plane in cells, so many along its longer side."""
-    size = max(round(max(plane.shape) / count), min(SMALLEST, min(plane.shape)))
-    return surface.Cells.of(plane, good, size)
+def _model(p: Polynomial) -> Model:
+    def sight(shape: tuple[int, int], px: int) -> Sight:
+        grid = broad_grid(shape)
+
+        def fit(value: np.ndarray) -> Surface | None:
+            cells = surface.Cells.on(grid, value, shape)
+            if not cells.known.any():
+                return None
+            coefficients, _ = surface.polynomial(cells, p.degree, p.ridge)
+            return Surface(surface.polynomial_on(coefficients, *node_places(shape), shape), shape)
+
+        return Sight((grid,), fit)
+
+    return sight
+
+
+def broad_grid(shape: tuple[int, int], count: int = CELLS) -> Grid:
+    """A plane in cells, so many along its longer side."""
+    return Grid.even(shape, max(round(max(shape) / count), min(SMALLEST, min(shape))))

@@ -10,9 +10,12 @@ from pydantic import Field
 
 from firstlight.model.image import Image, State
 from firstlight.ops.calibrate import surface
-from firstlight.ops.calibrate.gradient import Mode, Surface, node_places, without_gradient
-from firstlight.ops.calibrate.polynomial import sky_cells_of
+from firstlight.ops.calibrate.gradient import Mode, survey_gradient, without_gradient
+from firstlight.ops.calibrate.nodes import Surface, node_places
+from firstlight.ops.calibrate.polynomial import broad_grid
+from firstlight.ops.calibrate.sights import Grid, Model, Sight
 from firstlight.ops.registry import Params, Reach, operation
+from firstlight.ops.survey import Survey
 from firstlight.ops.words import spelled
 from firstlight.units import Px, Sigma
 
@@ -42,7 +45,11 @@ class Samples(Params):
     ``model`` for the surface itself."""
 
 
-@operation("abr:samples", reach=Reach.FRAME, demands=State.LINEAR)
+def _survey(like: Image, height: int, p: Samples) -> Survey:
+    return survey_gradient("abr:samples", like, height, _model(p), p.mode)
+
+
+@operation("abr:samples", reach=Reach.FRAME, demands=State.LINEAR, version=2, survey=_survey)
 def remove_by_samples(image: Image, p: Samples, mask: Image | None = None) -> Image:
     """Remove the sky gradient as a smooth surface through samples of the sky, keeping each channel's median level.
 
@@ -69,23 +76,33 @@ def remove_by_samples(image: Image, p: Samples, mask: Image | None = None) -> Im
     True
     """
 
-    def model(plane: np.ndarray, good: np.ndarray, px: int) -> Surface:
-        size = min(p.size // px, max(plane.shape) // SMALLEST_SHARE)
-        return _model(plane, good, p, max(size, min(4, *plane.shape)))
-
-    return without_gradient("abr:samples", image, model, p.mode, mask)
+    return without_gradient("abr:samples", _survey(image, image.shape[1], p), image, mask)
 
 
-def _model(plane: np.ndarray, good: np.ndarray, p: Samples, size: int) -> Surface:
-    cells = sky_cells_of(plane, good)
+def _model(p: Samples) -> Model:
+    def sight(shape: tuple[int, int], px: int) -> Sight:
+        size = max(min(p.size // px, max(shape) // SMALLEST_SHARE), min(4, *shape))
+        grid, laid = broad_grid(shape), _laid(shape, size, p.samples)
+
+        def fit(broad: np.ndarray, values: np.ndarray) -> Surface | None:
+            cells = surface.Cells.on(grid, broad, shape)
+            return _fitted(cells, surface.Cells.on(laid, values, shape), p) if cells.known.any() else None
+
+        return Sight((grid, laid), fit)
+
+    return sight
+
+
+def _fitted(cells: surface.Cells, samples: surface.Cells, p: Samples) -> Surface:
+    shape = cells.shape
     broad, used = surface.polynomial(cells, DEGREE)
-    ys, xs, residual, sky = _taken(plane, good, p, size, cells, broad, used)
-    at_y, at_x = node_places(plane.shape, max(plane.shape) / NODES)
-    whole = surface.polynomial_on(broad, at_y, at_x, plane.shape)
+    ys, xs, residual, sky = _taken(samples, p.tolerance, cells, broad, used)
+    at_y, at_x = node_places(shape, max(shape) / NODES)
+    whole = surface.polynomial_on(broad, at_y, at_x, shape)
     if not _bends(ys, xs, sky):
-        return Surface(whole, plane.shape)
+        return Surface(whole, shape)
     # In units of half the longer side, so that smoothing means the same for every image.
-    places = np.column_stack([ys, xs]) * (2 / max(plane.shape))
+    places = np.column_stack([ys, xs]) * (2 / max(shape))
     for _ in range(ROUNDS):
         # What the cubic takes for an object may be a bend of the sky that its neighbours share.
         above = residual - _through(places, residual, sky, p)(places)
@@ -94,8 +111,8 @@ def _model(plane: np.ndarray, good: np.ndarray, p: Samples, size: int) -> Surfac
         if np.array_equal(again, sky) or not _bends(ys, xs, again):
             break
         sky = again
-    at = np.stack(np.meshgrid(at_y, at_x, indexing="ij"), -1).reshape(-1, 2) * (2 / max(plane.shape))
-    return Surface(whole + _through(places, residual, sky, p)(at).reshape(whole.shape), plane.shape)
+    at = np.stack(np.meshgrid(at_y, at_x, indexing="ij"), -1).reshape(-1, 2) * (2 / max(shape))
+    return Surface(whole + _through(places, residual, sky, p)(at).reshape(whole.shape), shape)
 
 
 def _bends(ys: np.ndarray, xs: np.ndarray, sky: np.ndarray) -> bool:
@@ -115,32 +132,26 @@ def _through(places: np.ndarray, values: np.ndarray, sky: np.ndarray, p: Samples
 
 
 def _taken(
-    plane: np.ndarray,
-    good: np.ndarray,
-    p: Samples,
-    size: int,
-    cells: surface.Cells,
-    broad: np.ndarray,
-    used: np.ndarray,
+    samples: surface.Cells, tolerance: float, cells: surface.Cells, broad: np.ndarray, used: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Rows, columns and levels of the samples above the broad surface, and which of them show sky."""
-    from firstlight.kernels.gradient import cell_medians
-
-    tops, tall = _spread(plane.shape[0], size, p.samples * plane.shape[0] / max(plane.shape))
-    lefts, wide = _spread(plane.shape[1], size, p.samples * plane.shape[1] / max(plane.shape))
-    values = np.empty((len(tops), len(lefts)))
-    cell_medians(plane, good, tops, tall, lefts, wide, 1, values)
-    ys, xs = tops + (tall - 1) / 2, lefts + (wide - 1) / 2
-    residual = values - surface.polynomial_on(broad, ys, xs, plane.shape)
+    ys, xs = samples.y, samples.x
+    residual = samples.value - surface.polynomial_on(broad, ys, xs, cells.shape)
     nearest = np.ix_(*(np.abs(at[:, None] - of).argmin(axis=1) for at, of in ((ys, cells.y), (xs, cells.x))))
-    j, i = np.nonzero(np.isfinite(values))
+    j, i = np.nonzero(samples.known)
     residual, sky = residual[j, i], used[nearest][j, i]
     if np.count_nonzero(sky) < FEWEST:
         sky = np.ones(len(j), bool)
     if sky.any():
         centre, sigma = surface.bulk(residual[sky])
-        sky &= residual <= centre + p.tolerance * sigma
+        sky &= residual <= centre + tolerance * sigma
     return ys[j], xs[i], residual, sky
+
+
+def _laid(shape: tuple[int, int], size: int, count: int) -> Grid:
+    """Samples of a size, ``count`` along the longer side."""
+    (tops, tall), (lefts, wide) = (_spread(length, size, count * length / max(shape)) for length in shape)
+    return Grid(tops, tall, lefts, wide)
 
 
 def _spread(length: int, size: int, count: float) -> tuple[np.ndarray, int]:

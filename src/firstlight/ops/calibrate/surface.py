@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from firstlight.ops.calibrate.sights import ALL, Grid
+
 CLIP_LOW = 4.0
 CLIP_HIGH = 2.5
 """Objects only ever add light: cells are dropped sooner above the surface than below it."""
 CLIP_SMOOTH = 3.0
-ENOUGH = 1000
-"""Pixels of a cell that settle its median to a twenty-fifth of the noise."""
 ABOVE = 0.05
 START = 4000
 PER_SQUARE = 4
@@ -32,31 +32,25 @@ class Cells:
     """(height, width) of the plane."""
 
     @classmethod
+    def on(cls, grid: Grid, value: np.ndarray, shape: tuple[int, int]) -> Cells:
+        """What a grid of a plane of this shape showed."""
+        return cls(value, grid.y, grid.x, shape)
+
+    @classmethod
     def of(cls, plane: np.ndarray, good: np.ndarray, size: int) -> Cells:
-        """Cells of a plane (y, x), evenly spread: up to one row or column between two of them is left out.
-
-        About 1000 pixels of a cell are looked at: whole rows, an odd number apart, so that even and odd rows count
-        alike.
-        """
-        from firstlight.kernels.gradient import cell_medians
-
-        height, width = plane.shape
-        (tops, tall), (lefts, wide) = even_cells(height, size), even_cells(width, size)
-        value = np.empty((len(tops), len(lefts)))
-        every = min(tall * wide // ENOUGH | 1, tall)
-        seen = np.empty((0, 0), bool) if good.all() else good
-        cell_medians(plane, seen, tops, tall, lefts, wide, every, value)
-        return cls(value, tops + (tall - 1) / 2, lefts + (wide - 1) / 2, (height, width))
+        """Even cells of about a size (px) of a plane (y, x) in memory."""
+        shape = plane.shape[0], plane.shape[1]
+        grid = Grid.even(shape, size)
+        whole = ALL if good.all() else good
+        found = [
+            grid.see(k, np.ascontiguousarray(plane[rows]), whole if whole is ALL else good[rows])
+            for k, rows in enumerate(grid.parts)
+        ]
+        return cls.on(grid, grid.joined(found), shape)
 
     @property
     def known(self) -> np.ndarray:
         return np.isfinite(self.value)
-
-
-def even_cells(length: int, size: int) -> tuple[np.ndarray, int]:
-    """First pixels of cells of about ``size`` along an axis, and their common length."""
-    n = max(length // size, 1)
-    return (np.arange(n) * length / n).astype(int), length // n
 
 
 def polynomial(cells: Cells, degree: int, ridge: float = 0.0) -> tuple[np.ndarray, np.ndarray]:

@@ -8,13 +8,18 @@ import numpy as np
 from pydantic import Field
 
 from firstlight.model.image import Image, State
-from firstlight.ops.calibrate.gradient import Surface, without_gradient
+from firstlight.ops.calibrate.gradient import survey_gradient, without_gradient
+from firstlight.ops.calibrate.nodes import Surface
+from firstlight.ops.calibrate.sights import Model, Pixels, Sample, Sight
 from firstlight.ops.registry import Params, Reach, operation
+from firstlight.ops.survey import Survey
 from firstlight.ops.words import spelled
 from firstlight.units import Adu
 
 ENOUGH = 1_000_000
 """Pixels that settle a level."""
+SMALLEST = 0.1
+"""Sigma (px) below which a Gaussian changes nothing."""
 
 LevelMode = Annotated[Literal["subtract", "model"], spelled({"sub": "subtract", "set": "model"})]
 Iterations = Annotated[int, Field(ge=1, le=50)]
@@ -29,7 +34,11 @@ class Uniform(Params):
     """``subtract`` the level, or give the level itself: ``model``."""
 
 
-@operation("abr:uniform", reach=Reach.FRAME, demands=State.LINEAR)
+def _survey(like: Image, height: int, p: Uniform) -> Survey:
+    return survey_gradient("abr:uniform", like, height, level_model(p), p.mode, keep_level=False)
+
+
+@operation("abr:uniform", reach=Reach.FRAME, demands=State.LINEAR, version=2, survey=_survey)
 def remove_uniform(image: Image, p: Uniform, mask: Image | None = None) -> Image:
     """Subtract one level from each channel: the mean of what lies below the mean, eight times over.
 
@@ -52,18 +61,24 @@ def remove_uniform(image: Image, p: Uniform, mask: Image | None = None) -> Image
     [-1.0, 0.0, 1.0, 8.0]
     """
 
-    def model(plane: np.ndarray, good: np.ndarray, px: int) -> Surface:
-        return level_surface(plane, good, p.iterations, p.offset)
-
-    return without_gradient("abr:uniform", image, model, p.mode, mask, keep_level=False)
+    return without_gradient("abr:uniform", _survey(image, image.shape[1], p), image, mask)
 
 
-def level_surface(plane: np.ndarray, good: np.ndarray, iterations: int, offset: float) -> Surface:
-    """The mean of what lies below the mean, so many times, everywhere."""
-    values = plane[good]
-    values = np.sort(values[:: max(values.size // ENOUGH, 1)]).astype(np.float64)
-    level = float(values.mean())
-    for _ in range(iterations - 1):
-        values = values[: max(np.searchsorted(values, level, side="right"), 1)]
-        level = float(values.mean())
-    return Surface(np.full((1, 1), level + offset), plane.shape)
+def level_model(p: Uniform, presmooth: float = 0.0) -> Model:
+    """The mean of what lies below the mean, so many times, everywhere; of pixels smoothed (sigma, px) before."""
+
+    def sight(shape: tuple[int, int], px: int) -> Sight:
+        def fit(sample: Sample) -> Surface | None:
+            values = np.sort(sample.values[sample.good]).astype(np.float64)
+            if not values.size:
+                return None
+            level = float(values.mean())
+            for _ in range(p.iterations - 1):
+                values = values[: max(np.searchsorted(values, level, side="right"), 1)]
+                level = float(values.mean())
+            return Surface(np.full((1, 1), level + p.offset), shape)
+
+        sigma = presmooth / px if presmooth / px >= SMALLEST else 0.0
+        return Sight((Pixels(shape, sigma, most=ENOUGH),), fit)
+
+    return sight
