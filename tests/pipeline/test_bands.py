@@ -76,10 +76,45 @@ def test_a_streamed_file_is_that_of_the_whole_byte_for_byte(tmp_path):
 
 def test_what_needs_the_frame_says_so(tmp_path):
     assert in_the_way([parse_step("stretch:gamma"), parse_step("nr:gaussian"), parse_step("stretch:midtones")]) is None
-    steps = [parse_step("stretch:gamma"), parse_step("abr:polynomial")]
+    steps = [parse_step("stretch:gamma"), parse_step("contrast:clahe")]
     assert in_the_way(steps) is steps[1]
-    with thread_pool(1) as pool, pytest.raises(InputError, match="abr:polynomial: looks at the whole frame"):
+    with thread_pool(1) as pool, pytest.raises(InputError, match="contrast:clahe: looks at the whole frame"):
         apply_in_bands(ImageSource(image()), steps, pool, 1)
+    gradient = [parse_step("abr:polynomial")]
+    assert in_the_way(gradient) is None
+    assert in_the_way(gradient, ["mask"]) is gradient[0]
+
+
+GRADIENTS = [
+    "abr:localgradient:scale=64", "abr:localgradient:scale=32,mode=divide", "abr:polynomial:mode=luminance",
+    "abr:samples:samples=9", "abr:multiscale:scale=48,mode=model", "abr:envelope:scale=48", "abr:uniform", "abr:floor",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("gradient", GRADIENTS)
+@pytest.mark.parametrize("cfa", [None, "RGGB"])
+@pytest.mark.parametrize("shape", [(301, 222), (1031, 1222)])
+def test_a_gradient_is_removed_in_bands_with_the_same_bytes(tmp_path, gradient, cfa, shape):
+    given = image(shape=((1,) if cfa else (3,)) + shape)
+    given = given.replace(data=given.data + np.linspace(0, 200, shape[1]), meta=given.meta.replace(cfa=cfa))
+    steps = [parse_step(gradient)]
+    path = write(tmp_path / "in.fits", given)
+    with thread_pool(3) as pool:
+        apply_to_file(FileSource.of(path), tmp_path / "out.fits", steps, pool, 3, rows=26)
+    write(tmp_path / "whole.fits", apply(read(path), *steps))
+    assert (tmp_path / "out.fits").read_bytes() == (tmp_path / "whole.fits").read_bytes()
+
+
+def test_a_gradient_among_other_steps_and_in_the_wrong_place():
+    given = image(shape=(3, 301, 222))
+    given = given.replace(data=given.data + np.linspace(0, 200, 222))
+    chain = ["nr:gaussian:sigma=2", "abr:localgradient:scale=64", "nr:median", "stretch:midtones"]
+    with thread_pool(2) as pool:
+        out = apply_in_bands(ImageSource(given), [parse_step(text) for text in chain], pool, 2, rows=24)
+        same(out, apply(given, *chain), atol=1e-4)
+        wrong = [parse_step("stretch:gamma"), parse_step("abr:floor")]
+        with pytest.raises(InputError, match="abr:floor: the image is stretched; it needs linear data"):
+            apply_in_bands(ImageSource(given), wrong, pool, 2, rows=24)
 
 
 def test_mosaics_keep_their_cells():
@@ -91,8 +126,9 @@ def test_mosaics_keep_their_cells():
 
 
 @pytest.mark.slow
-def test_memory_does_not_grow_with_the_image(tmp_path):
-    """A tall image through a chain in a process of its own: peak memory of 400 Mpx less than that of one plane."""
+@pytest.mark.parametrize("chain", ["nr:gaussian:sigma=1 stretch:midtones", "abr:localgradient"])
+def test_memory_does_not_grow_with_the_image(tmp_path, chain):
+    """A tall image through a chain in a process of its own: peak memory of 200 Mpx less than that of one plane."""
     import subprocess
     import sys
 
@@ -113,14 +149,14 @@ with open(path, "wb") as file:
     for _ in range(rows // 1000):
         block.tofile(file)
     file.write(bytes(-file.tell() % 2880))
-steps = [parse_step("nr:gaussian:sigma=1"), parse_step("stretch:midtones")]
+steps = [parse_step(text) for text in sys.argv[2].split()]
 with thread_pool(2) as pool:
     apply_to_file(FileSource.of(path), path.with_name("out.fits"), steps, pool, 2)
 anonymous = int([l for l in open("/proc/self/status") if l.startswith("RssAnon")][0].split()[1])
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, anonymous)
 """
     done = subprocess.run(
-        [sys.executable, "-c", program, str(tmp_path / "in.fits")], capture_output=True, text=True, check=False
+        [sys.executable, "-c", program, str(tmp_path / "in.fits"), chain], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr[-500:]
     assert (tmp_path / "out.fits").stat().st_size > 1.2e9

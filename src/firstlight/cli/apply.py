@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -126,7 +126,7 @@ def apply_steps(
     from firstlight.pipeline.hands import hands
     from firstlight.pipeline.story import story_of_steps
 
-    if _in_bands(source, target, steps, bands):
+    if _in_bands(source, target, steps, frames, bands):
         return
     image = read(source)
     if target.suffix.lower() in FOR_THE_EYE and image.state == State.LINEAR and not _stretches(steps):
@@ -156,7 +156,7 @@ def check_files(source: Path, target: Path, steps: Sequence[Step], frames: Mappi
     refuse_in_the_way(target, [source, *frames.values()], overwrite)
 
 
-def _in_bands(source: Path, target: Path, steps: Sequence[Step], asked: bool) -> bool:
+def _in_bands(source: Path, target: Path, steps: Sequence[Step], frames: Collection[str], asked: bool) -> bool:
     """Do it band by band, if that can be and is worth it, or was asked for.
 
     Raises
@@ -166,12 +166,12 @@ def _in_bands(source: Path, target: Path, steps: Sequence[Step], asked: bool) ->
     """
     from firstlight.pipeline.bands import FileSource, apply_to_file, in_the_way
 
-    whole = in_the_way(steps)
+    whole = in_the_way(steps, frames)
     why = None
     if target.suffix.lower() not in (".fits", ".fit", ".fts"):
         why = f"{target}: only FITS is written band by band; give a name that ends in .fits"
     elif whole is not None:
-        why = f"{whole.operation.id}: looks at the whole frame, so that it cannot be done band by band"
+        why = f"{whole.operation.id}: looks at the whole frame, or takes further ones; it cannot be done band by band"
     found = None if why else FileSource.of(source)
     if why is None and found is None:
         why = f"{source}: is compressed, or no plain FITS or TIFF, so that it must be read as a whole"

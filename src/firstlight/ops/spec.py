@@ -23,11 +23,7 @@ class Step:
     def __call__(self, image: Image, *frames: Image | None) -> Image:
         """Apply; the result carries one history entry more, in pinned form. None stands for an optional frame."""
         operation = self.operation
-        if self.demands is not None and image.state != self.demands:
-            raise InputError(
-                f"{operation.id}: the image is {image.state}; it needs {self.demands} data; "
-                f"apply it {'before' if self.demands == 'linear' else 'after'} the stretch"
-            )
+        self.check(image)
         needed = len(operation.frames) - len(operation.optional)
         if not needed <= len(frames) <= len(operation.frames) or None in frames[:needed]:
             takes = ", ".join(f"{n} (optional)" if n in operation.optional else n for n in operation.frames)
@@ -35,6 +31,20 @@ class Step:
         result = operation.function(image, self.params, *frames)
         state = self.gives or image.state
         return result.replace(state=state, history=(*image.history, self.pinned()))
+
+    def check(self, image: Image) -> None:
+        """Whether the image is in the state that the operation needs.
+
+        Raises
+        ------
+        InputError
+            It is not.
+        """
+        if self.demands is not None and image.state != self.demands:
+            raise InputError(
+                f"{self.operation.id}: the image is {image.state}; it needs {self.demands} data; "
+                f"apply it {'before' if self.demands == 'linear' else 'after'} the stretch"
+            )
 
     @property
     def undoes(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,16 +17,22 @@ from firstlight.io.frame import Frame
 from firstlight.io.read import open_frame
 from firstlight.library.raw import adu_rows
 from firstlight.model.image import Image, PixelUnit
+from firstlight.ops.parts import lend
 from firstlight.ops.registry import Reach
 from firstlight.ops.spec import Step
 from firstlight.ops.stretch.levels import sample_step, white_level
+from firstlight.ops.survey import Look, Rows, Survey
 from firstlight.pipeline.executors import ordered
 from firstlight.pipeline.members import variance_rows
 
 BAND = 32 * 2**20
 """Bytes of a band's pixels."""
 
-Work = Callable[[Image], Image]
+APART = 16
+"""Rows between two that are looked at, up to which those between are read with them."""
+
+Work = Callable[[Image, int], Image]
+"""What a step does to a band whose first row is the one of this number."""
 
 
 class Source(Protocol):
@@ -87,13 +93,14 @@ class ImageSource:
         )
 
 
-def in_the_way(steps: Sequence[Step]) -> Step | None:
-    """The first step that needs the whole frame, or None if all can be done band by band."""
+def in_the_way(steps: Sequence[Step], frames: Collection[str] = ()) -> Step | None:
+    """The first step that needs the whole frame, or one of the further frames given (by name); None if all can be done
+    band by band."""
     for each in steps:
         operation = each.operation
-        if operation.frames:
+        if any(name in frames or name not in operation.optional for name in operation.frames):
             return each
-        fits = operation.reach == Reach.PIXEL or operation.settle is not None
+        fits = operation.reach == Reach.PIXEL or operation.settle is not None or operation.survey is not None
         fits |= operation.reach == Reach.WINDOW and operation.margin is not None
         if not fits:
             return each
@@ -112,11 +119,11 @@ class Chain:
         height = source.shape[1]
         margin = sum(self.margins)
         # The cell of a mosaic begins at even rows.
-        first, last = max(top - margin - margin % 2, 0), min(bottom + margin, height)
+        first, last = max((top - margin) // 2 * 2, 0), min(bottom + margin, height)
         image = source.band(first, last)
         rows = image.shape[1]
         for work in self.works:
-            image = work(image)
+            image = work(image, first)
         if image.shape[1] != rows:
             raise InputError("these steps change the height of the image; they are done on the whole of it")
         cut = np.s_[:, top - first : bottom - first]
@@ -136,11 +143,13 @@ def prepare(source: Source, steps: Sequence[Step], executor: Executor, workers: 
         operation = each.operation
         chain = Chain(tuple(works), tuple(margins))
         needs_white = operation.family == "stretch" and (operation.id != "stretch:black" or each.params.fraction)  # type: ignore[attr-defined]
-        if operation.settle is not None or (needs_white and not _knows_white(source.band(0, 1), steps, len(works))):
+        if operation.survey is not None:
+            works.append(_surveyed(each, source, chain, executor, workers, rows))
+        elif operation.settle is not None or (needs_white and not _knows_white(source.band(0, 1), steps, len(works))):
             sample, white = _sampled(source, chain, executor, workers, rows)
             works.append(_bound(each, sample, white, bool(needs_white)))
         else:
-            works.append(each)
+            works.append(lambda band, _, each=each: each(band))
         margins.append(operation.margin(each.params) if operation.margin and operation.reach == Reach.WINDOW else 0)
     return Chain(tuple(works), tuple(margins))
 
@@ -194,15 +203,60 @@ def _bound(each: Step, sample: Image, white: float | None, needs_white: bool) ->
 
     settle = each.operation.settle
     if settle is None:
-        return lambda image: each(brought(image))
+        return lambda image, _: each(brought(image))
     settled = settle(brought(sample), each.params)
     gives = each.gives
 
-    def work(image: Image) -> Image:
+    def work(image: Image, _: int) -> Image:
         result = settled(brought(image))
         return result.replace(state=gives or image.state, history=(*image.history, each.pinned()))
 
     return work
+
+
+def _surveyed(each: Step, source: Source, chain: Chain, executor: Executor, workers: int, rows: int) -> Work:
+    """The step with what it looks at in the image at this place of the chain."""
+    height = source.shape[1]
+    like = chain.on(source, 0, min(2, height))
+    each.check(like)
+    survey: Survey = each.operation.survey(like, height, each.params)  # type: ignore[misc]
+    order = sorted(range(len(survey.looks)), key=lambda k: int(survey.looks[k].rows[0]))
+    groups: list[list[int]] = []
+    for k in order:
+        # Looks that lie in one band share its rows.
+        if not groups or survey.looks[k].rows[-1] - survey.looks[groups[-1][0]].rows[0] >= rows:
+            groups.append([])
+        groups[-1].append(k)
+
+    def see(group: list[int]) -> list[Any]:
+        return _seen([survey.looks[k] for k in group], source, chain)
+
+    found: dict[int, Any] = {}
+    for group, shown in zip(groups, ordered(executor, see, groups, workers + 1)):
+        found.update(zip(group, shown))
+    with lend(executor.map, workers):
+        settled = survey.settle([found[k] for k in range(len(survey.looks))])
+
+    def work(image: Image, first: int) -> Image:
+        result = settled(image, first)
+        return result.replace(state=each.gives or image.state, history=(*image.history, each.pinned()))
+
+    return work
+
+
+def _seen(looks: Sequence[Look], source: Source, chain: Chain) -> list[Any]:
+    """What looks see of rows of one band; rows that none wants are left out where that saves work."""
+    wanted = np.unique(np.concatenate([look.rows for look in looks]))
+    apart = max(APART, 2 * sum(chain.margins))
+    runs = np.split(wanted, np.flatnonzero(np.diff(wanted) > apart) + 1)
+    bands = [chain.on(source, int(run[0]), int(run[-1]) + 1) for run in runs]
+    there = np.concatenate([np.arange(run[0], run[-1] + 1) for run in runs])
+    data, flags = (
+        planes[0] if len(planes) == 1 else np.concatenate(planes, axis=1)
+        for planes in ([band.data for band in bands], [band.flags for band in bands])
+    )
+    whole = bands[0].replace(data=data, flags=flags, variance=None)
+    return [look.see(Rows.of(whole, np.searchsorted(there, look.rows))) for look in looks]
 
 
 def band_rows(source: Source) -> int:
