@@ -102,5 +102,7 @@ def test_bands(light, tmp_path, capsys):
     out = tmp_path / "out.fits"
     assert run(["apply", str(light), str(out), "nr:gaussian", "stretch:midtones", "--bands"]) == 0
     np.testing.assert_allclose(read(out).data, apply(read(light), "nr:gaussian", "stretch:midtones").data, atol=1e-5)
-    refused(["apply", light, tmp_path / "o.fits", "abr:polynomial", "--bands"], "looks at the whole frame", capsys)
+    refused(["apply", light, tmp_path / "o.fits", "contrast:clahe", "--bands"], "looks at the whole frame", capsys)
+    mask = ["--frame", f"mask={light}", "--bands"]
+    refused(["apply", light, tmp_path / "o.fits", "abr:polynomial", *mask], "takes further ones", capsys)
     refused(["apply", light, tmp_path / "o.tif", "stretch:gamma", "--bands"], "only FITS is written", capsys)
