@@ -22,12 +22,16 @@ CHUNK = 16 * 2**20
 
 
 class FitsStream:
-    """The planes of a product, mapped in the file that is being written."""
+    """The planes of a product in the file that is being written.
+
+    Bands are written at their places. Into a map of the file they took twice the time, and what of it the system keeps
+    in memory counted as the program's: 7 GB for a mosaic of 1 Gpx.
+    """
 
     def __init__(self, path: Path, like: Image, height: int, provenance: Mapping[str, Any] | None = None) -> None:
         """``like`` is a band of the result: all but its height is that of the whole."""
         self._file = open(path, "r+b")  # noqa: SIM115
-        self._planes: dict[str, np.memmap] = {}
+        self._planes: dict[str, tuple[int, str, tuple[int, int]]] = {}
         self._parts: list[tuple[int, int, int]] = []
         start = 0
         for unit in product_units(like, provenance):
@@ -45,23 +49,25 @@ class FitsStream:
             self._file.write(header)
             self._file.truncate(end)
             self._file.flush()
-            self._planes[str(unit.cards[0][1])] = np.memmap(path, kind, "r+", data, (like.shape[0], height, shape[-1]))
+            self._planes[str(unit.cards[0][1])] = data, kind, (height, shape[-1])
             self._parts.append((start, data, end))
             start = end
 
     def put(self, top: int, band: Image) -> None:
         """Rows of the result from ``top`` on."""
-        rows = slice(top, top + band.shape[1])
-        self._planes["SCI"][:, rows] = band.data
+        self._put("SCI", top, band.data)
         if "VAR" in self._planes and band.variance is not None:
-            self._planes["VAR"][:, rows] = band.variance
-        self._planes["DQ"][:, rows] = (band.flags ^ np.uint16(0x8000)).view(np.int16)
+            self._put("VAR", top, band.variance)
+        self._put("DQ", top, (band.flags ^ np.uint16(0x8000)).view(np.int16))
+
+    def _put(self, name: str, top: int, rows: np.ndarray) -> None:
+        start, kind, (height, width) = self._planes[name]
+        for channel, plane in enumerate(rows):
+            self._file.seek(start + (channel * height + top) * width * int(kind[-1]))
+            self._file.write(plane.astype(kind).data)
 
     def close(self) -> None:
         """Write the checksums."""
-        for plane in self._planes.values():
-            plane.flush()
-        self._planes.clear()
         step = CHUNK // BLOCK * BLOCK
         for start, data, end in self._parts:
             total = 0
