@@ -110,7 +110,17 @@ def make_frames(folder: Path, n: int, width: int, height: int) -> list[Path]:
 def ours(
     paths: list[Path], work: Path, method: str, threads: int, options: tuple[str, ...] = (), under: tuple[str, ...] = ()
 ) -> measure.Cost:
-    argv = [str(PROGRAM), "stack", str(paths[0].parent), "-o", str(work / "ours.fits"), "-q", "--stack-method", method]
+    argv = [
+        str(PROGRAM),
+        "stack",
+        str(paths[0].parent),
+        "-o",
+        str(work / "ours.fits"),
+        "-q",
+        "--overwrite",
+        "--stack-method",
+        method,
+    ]
     return measure.run([*under, *argv, "--threads", str(threads), *options], cwd=work, log=work / "ours.log")
 
 

@@ -222,6 +222,21 @@ def test_no_bare_except():
     hold(offences, "name the errors that are expected here:")
 
 
+def test_text_has_its_encoding():
+    """The language of the user's system must not decide what a file holds, nor whether a name can be written."""
+    offences = []
+    for _, node, where in nodes(ast.Call):
+        said = {keyword.arg: keyword.value for keyword in node.keywords}
+        if isinstance(node.func, ast.Attribute):
+            is_text = node.func.attr in ("read_text", "write_text")
+        else:
+            mode = node.args[1] if len(node.args) > 1 else said.get("mode", ast.Constant("r"))
+            is_text = getattr(node.func, "id", "") == "open" and "b" not in str(getattr(mode, "value", "b"))
+        if is_text and "encoding" not in said:
+            offences.append(where)
+    hold(offences, 'say encoding="utf-8":')
+
+
 def test_no_code_from_data():
     offences = [
         f"{where}: {node.func.id}()"

@@ -24,6 +24,15 @@ def utc(*when):
     return datetime(*when, tzinfo=UTC)
 
 
+@pytest.mark.parametrize("when", ["0001-01-01T00:00:00", "9999-12-31T23:59:59", "0000-00-00T00:00:00"])
+@pytest.mark.parametrize("exposure", [60.0, 1e30, -60.0])
+def test_slips_of_clocks_and_exposures_can_be_reckoned_with(when, exposure):
+    told = meta(("DATE-OBS", when), ("EXPTIME", exposure))
+    assert told.start is None and told.mid_time is None
+    assert told.notes == (f"DATE-OBS '{when}' is no time that can be read",)
+    assert meta(("DATE-OBS", "2026-01-17T22:00:00"), ("EXPTIME", exposure)).mid_time is not None
+
+
 @pytest.mark.parametrize(
     ("cards", "start"),
     [

@@ -10,6 +10,7 @@ import click
 from firstlight.cli.answer import tell
 from firstlight.cli.progress import TerminalProgress
 from firstlight.cli.settings import SettingsCommand, options_of, settings_from
+from firstlight.errors import InputError
 from firstlight.pipeline.stack import StackSettings
 
 if TYPE_CHECKING:
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
 @click.command("stack", cls=SettingsCommand)
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The FITS file to write.")
+@click.option("--overwrite", is_flag=True, help="Replace the file if it exists.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress, only the summary.")
 @options_of(StackSettings)
-def command(files: tuple[Path, ...], output: Path, quiet: bool, **options: Any) -> None:
+def command(files: tuple[Path, ...], output: Path, overwrite: bool, quiet: bool, **options: Any) -> None:
     """Combine files that are calibrated (and registered) already: images or stacks.
 
     FILES are images or folders of them: frames of any program, resampled images, or stacks of ours, which bring
@@ -35,6 +37,11 @@ def command(files: tuple[Path, ...], output: Path, quiet: bool, **options: Any) 
     """
     from firstlight.pipeline.stack import stack_files
 
+    for path in files:
+        if not path.exists() and "#" not in path.name:
+            raise InputError(f"{path}: there is no such file or folder")
+    if output.exists() and not overwrite:
+        raise InputError(f"{output}: exists already; give another name, or --overwrite to replace it")
     result = stack_files(files, output, settings_from(options, StackSettings), progress=TerminalProgress(quiet))
     tell(_record(result), summary(result))
 

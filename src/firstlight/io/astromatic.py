@@ -71,7 +71,7 @@ class Bench:
     def _config(self, name: str) -> Path:
         copy = self.folder / f"{name}.config"
         if not self.given(name):
-            copy.write_text("# defaults\n")
+            copy.write_text("# defaults\n", encoding="utf-8")
             return copy
         path = Path(self.configs[name])
         if not path.is_file():
@@ -105,9 +105,9 @@ def extract(
     """
     names = bench.folder / "columns.param"
     columns = (*MEASURED, *(WITH_PSF if psf else ()), f"VIGNET({VIGNETTE},{VIGNETTE})")
-    names.write_text("\n".join(columns) + "\n")
+    names.write_text("\n".join(columns) + "\n", encoding="utf-8")
     kernel = bench.folder / "kernel.conv"
-    kernel.write_text("CONV NORM\n" + "\n".join(" ".join(map(str, row)) for row in KERNEL) + "\n")
+    kernel.write_text("CONV NORM\n" + "\n".join(" ".join(map(str, row)) for row in KERNEL) + "\n", encoding="utf-8")
     fixed = {
         "CATALOG_NAME": catalog, "CATALOG_TYPE": "FITS_LDAC", "PARAMETERS_NAME": names, "WEIGHT_TYPE": "MAP_WEIGHT",
         "WEIGHT_IMAGE": weight, "WEIGHT_GAIN": False, "WRITE_XML": False, "VERBOSE_TYPE": "QUIET",

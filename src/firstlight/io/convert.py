@@ -12,6 +12,8 @@ _NUMBER = re.compile(r"\s*([+-]?(?:\d+[.,]?\d*|[.,]\d+)(?:[EeDd][+-]?\d+)?)\s*([
 _SEXAGESIMAL = re.compile(
     r"\s*([+-])?\s*(\d+(?:\.\d*)?)[\s:hd°]+(\d+(?:\.\d*)?)(?:[\s:m'′]+(\d+(?:[.,]\d*)?)?)?[\s\"″s]*$", re.IGNORECASE
 )
+LONGEST = 1e8
+"""s: three years. A longer exposure is a slip, and times cannot be reckoned with it."""
 _UNKNOWN = {
     "",
     "unknown",
@@ -174,6 +176,12 @@ def seconds(value: Any, comment: str = "") -> float | None:
     if found is None or found < 0:
         return None
     said = f"{_NUMBER.match(value)[2]} {comment}" if isinstance(value, str) else comment  # type: ignore[index]
+    found = _in_seconds(found, said)
+    return found if found < LONGEST else None
+
+
+def _in_seconds(found: float, said: str) -> float:
+    """A time in the unit that a text names; without one, it is in s."""
     if re.search(r"\[s\]|\(s\)|(?<!milli[- ])(?<!micro[- ])\b(seconds?|secs?)\b", said, re.IGNORECASE):
         return found
     if re.search(r"\b(ms|msecs?|milli[- ]?seconds?)\b", said, re.IGNORECASE):

@@ -59,7 +59,7 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
     end = time.monotonic() + PATIENCE
     while not answers(url):
         if process.poll() is not None or time.monotonic() > end:
-            words = log.read_text(errors="replace").strip().splitlines()[-3:]
+            words = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-3:]
             raise InputError(f"the Prefect server did not start ({log}): {' '.join(words)}")
         time.sleep(0.3)
 

@@ -13,6 +13,7 @@ from firstlight.errors import FrameError
 from firstlight.io.cards import Card
 from firstlight.io.frame import Frame, MappedSource
 from firstlight.io.header import meta_from_header
+from firstlight.io.times import YEARS
 
 _HEADER = struct.Struct("<14s7i40s40s40s2q")
 _COLOURS = {8: "RGGB", 9: "GRBG", 10: "GBRG", 11: "BGGR"}
@@ -100,7 +101,10 @@ def _times(path: Path, offset: int, count: int) -> list[datetime] | None:
     if len(trailer) < 8 * count:
         return None
     ticks = np.frombuffer(trailer, "<i8")
-    if (ticks <= 0).any() or (ticks > 3155378975999999999).any():
-        return None
     zero = datetime(1, 1, 1, tzinfo=UTC)
+    first, last = (
+        (datetime(year, 1, 1, tzinfo=UTC) - zero) // timedelta(microseconds=1) * 10 for year in (YEARS[0], YEARS[-1])
+    )
+    if (ticks < first).any() or (ticks > last).any():
+        return None
     return [zero + timedelta(microseconds=int(tick) // 10) for tick in ticks]

@@ -18,6 +18,8 @@ _OLD_DATE = re.compile(r"\s*(\d{1,2})/(\d{1,2})/(\d{2})\s*$")
 _CLOCK = re.compile(
     r"[T\s_]*(\d{1,2}):(\d{1,2})(?::(\d{1,2}(?:[.,]\d*)?))?\s*(Z|UTC?|[+-]\d{2}:?\d{2})?\s*$", re.IGNORECASE
 )
+YEARS = range(1800, 2200)
+"""Years of observations: others are slips, and times near the ends of the calendar cannot be reckoned with."""
 _DAY_CLOCKS = ("TIME-OBS", "UT", "UTSTART", "UT-START", "UTC-OBS", "UTOBS", "TIME-BEG", "TIME_OBS", "UTC", "TIME")
 _STARTS = ("DATE-OBS", "DATE-BEG", "DATE_OBS", "DATEOBS", "DATE-UTC", "UT-OBS", "UTC-OBS", "DATE-STA")
 
@@ -32,8 +34,8 @@ def parse_time(value: Any, clock: Any = None) -> datetime | None:
     '2017-12-20T01:33:43.317000+00:00'
     >>> parse_time("31/12/97", "23:00:00").isoformat()
     '1997-12-31T23:00:00+00:00'
-    >>> parse_time("2020-02-30T00:00:00") is None
-    True
+    >>> parse_time("2020-02-30T00:00:00") is None, parse_time("9999-12-31T23:59:59") is None
+    (True, True)
     """
     text = str(value or "")
     if match := _OLD_DATE.match(text):
@@ -41,6 +43,8 @@ def parse_time(value: Any, clock: Any = None) -> datetime | None:
     elif match := _DATE.match(text):
         year, month, day, rest = int(match[1]), int(match[2]), int(match[3]), match[4].strip()
     else:
+        return None
+    if year not in YEARS:
         return None
     try:
         time = datetime(year, month, day, tzinfo=UTC)

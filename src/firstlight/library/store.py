@@ -199,7 +199,7 @@ class Library:
     def sources(self) -> list[Path]:
         """Folders that masters were made of, for `update`."""
         try:
-            given = json.loads((self.path / SOURCES).read_text())
+            given = json.loads((self.path / SOURCES).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return []
         return [Path(p) for p in given if isinstance(p, str)] if isinstance(given, list) else []
@@ -211,7 +211,7 @@ class Library:
         if set(new) <= set(known):
             return
         with atomic_path(self.path / SOURCES) as temporary:
-            temporary.write_text(json.dumps(sorted({*known, *new}), indent=1) + "\n")
+            temporary.write_text(json.dumps(sorted({*known, *new}), indent=1) + "\n", encoding="utf-8")
 
 
 def identity_of(frame: Frame) -> str:

@@ -82,7 +82,7 @@ class DaskWorkers:
         limits = [worker["memory_limit"] // worker["nthreads"] for worker in facts if worker.get("memory_limit")]
         self.bytes_each = min([self.bytes_each * self.workers, *(limit // 2 for limit in limits)])
         probe = shared / "seen-by-all"
-        probe.write_text("")
+        probe.write_bytes(b"")
         for address, (version, sees) in self.client.run(look_from_here, str(probe.resolve())).items():
             if version != firstlight.__version__:
                 raise InputError(

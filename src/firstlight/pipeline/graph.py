@@ -301,7 +301,7 @@ class Graph:
                 self._leave(entry.products, standing)
         with atomic_path(self.folder / FOLDER / JOURNAL) as temporary:
             lines = (json.dumps(entry.as_line(), default=str) + "\n" for entry in kept.values())
-            Path(temporary).write_text("".join(lines))
+            Path(temporary).write_text("".join(lines), encoding="utf-8")
         self._finished = kept
 
     def _leave(self, products: Mapping[str, Sequence[Any]], standing: Container[str]) -> None:

@@ -41,7 +41,7 @@ def write_history(series: Sequence[Series], path: Path) -> Path:
                      int(bool(entry.refused)), entry.frame.path.name]
                 )  # fmt: skip
         with atomic_path(path) as temporary:
-            temporary.write_text(buffer.getvalue())
+            temporary.write_text(buffer.getvalue(), encoding="utf-8")
         return path
     _draw(series, path)
     return path

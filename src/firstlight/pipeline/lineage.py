@@ -286,7 +286,7 @@ def run_of(path: Path) -> tuple[Path | None, dict[str, Any] | None]:
     if folder.name not in _PARTS:
         return None, None
     try:
-        content = json.loads((folder.parent / RUN_FILE).read_text())
+        content = json.loads((folder.parent / RUN_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None, None
     return (folder.parent, content) if isinstance(content, dict) else (None, None)

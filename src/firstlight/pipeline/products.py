@@ -111,7 +111,8 @@ def write_tables(
 
 def _write_text(path: Path, text: str) -> None:
     with atomic_path(path) as temporary:
-        Path(temporary).write_text(text)
+        # A name whose bytes are no UTF-8 keeps its bytes.
+        Path(temporary).write_text(text, encoding="utf-8", errors="surrogateescape")
 
 
 def frame_rows(

@@ -182,7 +182,7 @@ def _note(folder: Path, recipe: Recipe, done: Sequence[StepResult], clock: Clock
     content["products"] = sorted({*content["products"]} - {*earlier.get("products", [])} | {*products})
     content["recipe"] = {**told, "timings": clock.timings}
     with atomic_path(path) as temporary:
-        Path(temporary).write_text(json.dumps(content, indent=1, default=str) + "\n")
+        Path(temporary).write_text(json.dumps(content, indent=1, default=str) + "\n", encoding="utf-8")
 
 
 def look_ahead(

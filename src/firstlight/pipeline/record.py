@@ -71,7 +71,7 @@ def _stands(path: Path, stamp: Sequence[Any] | None) -> bool:
 def previous_record(folder: Path) -> Earlier | None:
     """The record in a run folder, or None where there is none that can be read."""
     try:
-        content = json.loads((folder / RUN_FILE).read_text())
+        content = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     return Earlier(content) if isinstance(content, dict) and content.get("format") == FORMAT else None

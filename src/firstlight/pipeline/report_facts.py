@@ -116,7 +116,7 @@ def read_run(folder: Path) -> RunFacts:
     if not (folder / RUN_FILE).is_file() and (folder / "firstlight" / RUN_FILE).is_file():
         folder = folder / "firstlight"
     try:
-        record = json.loads((folder / RUN_FILE).read_text())
+        record = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
     except OSError:
         raise InputError(
             f"{folder}: no {RUN_FILE} in it: no run has ended here; give the folder of a run, such as "
@@ -134,7 +134,7 @@ def read_run(folder: Path) -> RunFacts:
 
 def _rows(path: Path) -> list[Row]:
     try:
-        with open(path, newline="") as file:
+        with open(path, newline="", encoding="utf-8", errors="surrogateescape") as file:
             lines = list(csv.DictReader(file))
     except OSError:
         return []

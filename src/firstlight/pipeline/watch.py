@@ -96,7 +96,7 @@ class Journal:
         self.path = path
         self.states: dict[str, dict[str, Any]] = {}
         try:
-            text = path.read_text()
+            text = path.read_text(encoding="utf-8")
         except FileNotFoundError:
             text = ""
         for line in text.splitlines():
@@ -117,7 +117,7 @@ class Journal:
 
     def _append(self, text: str) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with open(self.path, "a") as file:
+        with open(self.path, "a", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
