@@ -25,6 +25,7 @@ _HOMES: dict[str, str] = {
     "operations": "firstlight.ops.registry",
     "plan": "firstlight.pipeline.plan",
     "process": "firstlight.pipeline.process",
+    "Settings": "firstlight.pipeline.settings",
     "solve_image": "firstlight.pipeline.solve",
     "to_ccddata": "firstlight.io.ccddata",
     "from_ccddata": "firstlight.io.ccddata",

@@ -199,3 +199,9 @@ def _fill(file: RawIOBase, array: np.ndarray) -> None:
         if not count:
             raise ValueError(f"{len(rest)} bytes of pixels are missing")
         rest = rest[count:]
+
+
+def file_of(frame: Frame) -> Path:
+    """The file on the disk that holds a frame."""
+    path = frame.path
+    return path if path.exists() else Path(str(path).partition("#")[0])

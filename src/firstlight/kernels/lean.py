@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,7 +18,11 @@ def be_program() -> None:
     The linear algebra of ours is small, and every thread is the pipeline's: starting OpenBLAS' own takes as long as
     importing NumPy. Kernels do no linear algebra: `without_blas`. And little of what modules make of themselves while
     they are imported is garbage: to look through all of it again and again took an eighth of the time of a small stack.
+    Warnings of libraries speak to programmers (``PYTHONWARNINGS=default`` shows them); what matters to users is said in
+    words of ours.
     """
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
     gc.set_threshold(200_000, 20, 20)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     _PROGRAM.append(True)

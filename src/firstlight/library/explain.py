@@ -18,7 +18,9 @@ def chosen_words(kind: str, light: Frame, master: MasterPlan, fit: Fit) -> str:
     """Why a light gets this master, on one line."""
     origin = f"of {master.like.meta.start:%Y-%m-%d}, library" if master.shared and master.like.meta.start else (
         "library" if master.shared else "")  # fmt: skip
-    facts = f"{master.n_frames} frames" + (f" {origin}" if origin.startswith("of") else f", {origin}" if origin else "")
+    facts = ("1 frame" if master.n_frames == 1 else f"{master.n_frames} frames") + (
+        f" {origin}" if origin.startswith("of") else f", {origin}" if origin else ""
+    )
     words = f"{kind}: {master.name} ({facts})"
     if fit.warnings:
         words += f"; {', '.join(fit.warnings)}; {wanted(_KINDS[kind], light.meta)} would fit better"

@@ -125,7 +125,7 @@ def _validated(operation: Operation, values: dict[str, Any]) -> Params:
     for key in values:
         if key not in known:
             takes = f"It takes: {', '.join(known)}." if known else "It takes no parameters."
-            raise SpecError(f"{operation.id}: no parameter {key!r}{nearest(key, known) or ';'} {takes}")
+            raise SpecError(f"{operation.id}: no parameter {key!r}{nearest(key, known) or '.'} {takes}")
     try:
         return operation.params(**values)
     except ValidationError as error:

@@ -21,23 +21,25 @@ def describe_plan(plan: Plan) -> str:
         (s.kind.value, re.sub(r"^file name '.*?'", "file name", s.how)) for s in plan.sightings
     )
     for (kind, reason), number in sorted(how.items()):
-        lines.append(f"  {number:5d} {kind:<10s} by {reason}")
+        by = "" if reason.startswith("nothing says") else "by "
+        lines.append(f"  {number:5d} {kind:<10s} {by}{reason}")
     if plan.broken:
-        lines.append(f"Set aside, cannot be read ({len(plan.broken)}):")
+        lines.append(f"Set aside, cannot be used ({len(plan.broken)}):")
         lines += [f"  {reason}" for _, reason in plan.broken]
     if plan.calibrations.masters:
         lines.append("Masters:")
         needed = {id(master) for master in needed_masters(plan)}
         for master in plan.calibrations.masters:
             under = f", minus {master.subtract.name}" if master.subtract else ""
-            kind = "ready" if master.ready else "a sum of others" if master.parts else f"{len(master.frames)} frames"
+            kind = "ready" if master.ready else "a sum of others" if master.parts else _frames(len(master.frames))
             idle = "" if id(master) in needed else "; no light needs it: not made"
             lines.append(f"  {master.name}: {kind}{under}{idle}")
             lines += [f"      {note}" for note in master.notes]
     lines += _library_words(plan)
     for group in plan.groups:
         many = f" in {n_stacks(group, plan.settings)} stacks" if plan.settings.group.wanted else ""
-        lines.append(f"Stack {group.name}: {len(group.assignments)} lights{many}, {_what(group.like)}")
+        n = len(group.assignments)
+        lines.append(f"Stack {group.name}: {n} light{'s' if n != 1 else ''}{many}, {_what(group.like)}")
         for reasons, names in _by_reasons(group.assignments):
             lines.append(f"  {names_words(names)}")
             lines += [f"      {reason}" for reason in reasons]
@@ -78,4 +80,8 @@ def _library_words(plan: Plan) -> list[str]:
     taken = [m for m in needed_masters(plan) if m.shared]
     where = ", ".join(str(path) for path in plan.libraries)
     lines = [f"Library {where}: {len(taken)} of {len(plan.calibrations.shelf)} masters are used"]
-    return lines + [f"  {m.name}: {m.n_frames} frames" for m in taken]
+    return lines + [f"  {m.name}: {_frames(m.n_frames)}" for m in taken]
+
+
+def _frames(number: int) -> str:
+    return "1 frame" if number == 1 else f"{number} frames"

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from firstlight.errors import FrameError, InputError
+from firstlight.io.copies import without_copies
 from firstlight.io.frame import Frame
 from firstlight.io.read import find_files, open_frames
 from firstlight.library.classify import classify
@@ -76,6 +77,8 @@ def gather(sources: Sequence[Path], progress: Progress) -> list[DetectorFrames]:
             broken.append(str(error))
         progress.advance(1)
     progress.end()
+    frames, copies = without_copies(frames)
+    broken += [reason for _, reason in copies]
     settings: dict[tuple[object, ...], dict[Kind, list[Frame]]] = {}
     for frame in frames:
         try:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from firstlight.io.content import content_hash, known_hash
-from firstlight.io.frame import Frame
+from firstlight.io.frame import Frame, file_of
 from firstlight.library.plans import Assignment, MasterPlan
 from firstlight.ops.calibrate.cosmic_rays import CosmicRays
 from firstlight.ops.spec import parse_step
@@ -25,12 +25,6 @@ if TYPE_CHECKING:
 HashOf = Callable[[Path], str]
 ASIDE = {*HOW, "output"}
 """Settings that change no pixel of a stack; of the output only the rejection maps are in its file."""
-
-
-def file_of(frame: Frame) -> Path:
-    """The file on the disk that holds a frame."""
-    path = frame.path
-    return path if path.exists() else Path(str(path).partition("#")[0])
 
 
 def plain(value: Any) -> Any:

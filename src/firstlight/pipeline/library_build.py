@@ -14,6 +14,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from firstlight.errors import FrameError, InputError
+from firstlight.io.copies import without_copies
 from firstlight.io.frame import Frame
 from firstlight.io.index import Index
 from firstlight.io.read import find_files, open_frames, read
@@ -102,6 +103,8 @@ def read_sources(
     progress.begin("reading headers", len(files), "files")
     frames, broken = index.open_all(list(files), lambda done, total: progress.advance(1), executor)
     progress.end()
+    frames, copies = without_copies(frames)
+    broken += copies
     sightings = []
     for frame in frames:
         try:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from firstlight.errors import FrameError, InputError, nearest
+from firstlight.io.copies import without_copies
 from firstlight.io.frame import Frame
 from firstlight.io.index import Index
 from firstlight.io.read import find_files, open_frames
@@ -161,6 +162,8 @@ def plan(
     progress.begin("reading headers", len(files), "files")
     frames, broken = _open(files, target, progress)
     progress.end()
+    frames, copies = without_copies(frames)
+    broken += copies
     known = with_facts(frames, settings, root)
     sightings, notes = [], []
     for frame in known.frames:
@@ -309,7 +312,7 @@ def _notes(frames: Sequence[Frame]) -> list[str]:
     by_text: dict[str, list[Frame]] = {}
     for frame in frames:
         for note in frame.meta.notes:
-            by_text.setdefault(note, []).append(frame)
+            by_text.setdefault(note.replace(f"file name '{frame.path.name}'", "the file's name"), []).append(frame)
     return [f"{_some(group)}: {text}" for text, group in by_text.items()]
 
 

@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import firstlight
 from firstlight.io.content import QUICK_HASH, content_hash
-from firstlight.io.frame import Frame
+from firstlight.io.frame import Frame, file_of
 from firstlight.pipeline.at_hand import needed_masters
 from firstlight.pipeline.graph import code_version, read_journal
-from firstlight.pipeline.graph_session import file_of
 from firstlight.pipeline.settings import HOW
 from firstlight.pipeline.story import masters_of, versions
 

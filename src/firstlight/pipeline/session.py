@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from firstlight.errors import FrameError
+from firstlight.io.frame import file_of
 from firstlight.library.plans import Assignment
 from firstlight.pipeline import products
 from firstlight.pipeline.at_hand import without
@@ -25,7 +26,7 @@ from firstlight.pipeline.graph_results import (
     placed_as_bytes,
     placed_of_bytes,
 )
-from firstlight.pipeline.graph_session import SessionSteps, file_of
+from firstlight.pipeline.graph_session import SessionSteps
 from firstlight.pipeline.group import GroupResult, Prepared, prepare_group, stack_group
 from firstlight.pipeline.grouping import split, without_time
 from firstlight.pipeline.hotpixels import spread_over

@@ -12,6 +12,7 @@ import numpy as np
 
 import firstlight
 from firstlight.errors import FrameError, InputError
+from firstlight.io.copies import without_copies
 from firstlight.io.read import find_files, open_frame
 from firstlight.io.scratch import Scratch
 from firstlight.io.write import write
@@ -121,6 +122,9 @@ def stack_files(
         run = _Run(settings, clock, executor, workers, budget, notes=_repeated(len(files_given) - len(paths)))
         with clock.stage("open", len(paths), "files") as stage:
             members, run.set_aside = open_members(paths, scratch, executor, workers, stage.advance)
+        frames, copies = without_copies([member.frame for member in members])
+        members = [member for member in members if any(member.frame is frame for frame in frames)]
+        run.set_aside.update({str(path): reason for path, reason in copies})
         if not members:
             raise InputError(f"none of {len(paths)} files can be used; the first: {next(iter(run.set_aside.values()))}")
         mosaic = settings.registration.framing == "mosaic"

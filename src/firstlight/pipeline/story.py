@@ -12,7 +12,8 @@ import numpy as np
 
 import firstlight
 from firstlight.io.content import QUICK_HASH, known_hash
-from firstlight.pipeline.graph_session import file_of, stack_settings
+from firstlight.io.frame import file_of
+from firstlight.pipeline.graph_session import stack_settings
 from firstlight.pipeline.noise_budget import noise_budget
 
 if TYPE_CHECKING:
