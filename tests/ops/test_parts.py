@@ -36,3 +36,29 @@ def test_bytes_do_not_depend_on_the_number_of_threads(monkeypatch, spec):
     for threads in (2, 5):
         with hands(threads):
             np.testing.assert_array_equal(step(spec)(image).data, alone.data)
+
+
+STRETCHES = [
+    "stretch:midtones", "stretch:mtf", "stretch:linear", "stretch:percentile", "stretch:black:clip=true",
+    "stretch:gamma", "stretch:ghs:symmetry=0.1", "stretch:srgb", "stretch:curves", "stretch:asinh", "stretch:lupton",
+    "stretch:colorimetric", "stretch:hdr:radius=8", "color:neutralize", "color:convert", "color:scnr",
+    "color:saturation", "color:mix:matrix=1/0/0.5/0/1/0/0.2/0/1", "color:grey",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("spec", STRETCHES)
+@pytest.mark.parametrize("noisy", [False, True])
+def test_pixels_do_not_depend_on_the_number_of_threads(monkeypatch, spec, noisy):
+    monkeypatch.setattr(parts, "SMALLEST", 100)
+    rng = np.random.default_rng(2)
+    data = rng.normal(300, 40, (3, 90, 70)) + 5000 * (rng.random((3, 90, 70)) > 0.99)
+    flags = np.where(rng.random(data.shape) > 0.98, np.uint16(2), np.uint16(0))
+    image = Image(data, flags, variance=np.full(data.shape, 1600.0) if noisy else None)
+    alone = step(spec)(image)
+    for threads in (2, 5):
+        with hands(threads):
+            found = step(spec)(image)
+        np.testing.assert_array_equal(found.data, alone.data)
+        np.testing.assert_array_equal(found.flags, alone.flags)
+        if alone.variance is not None:
+            np.testing.assert_array_equal(found.variance, alone.variance)

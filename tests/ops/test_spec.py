@@ -54,7 +54,7 @@ def test_what_is_written_reads_back(operation, data):
         ("stretch:asinh:beta=many", "beta='many'"),
         ("stretch:asinh:beta=-1", "beta='-1': input should be greater than 0"),
         ("stretch:asinh:luminance=rec", "luminance='rec'"),
-        ("stretch:asinh@7", "is at version 1, not 7"),
+        ("stretch:asinh@7", "is at version 2, not 7"),
         ("cal:subtractbias:x=1", r"no parameter 'x'\. It takes no parameters"),
     ],
 )

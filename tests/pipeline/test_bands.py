@@ -10,7 +10,7 @@ from firstlight.model.flags import Flag
 from firstlight.model.image import Image
 from firstlight.model.meta import Meta
 from firstlight.ops.spec import parse_step
-from firstlight.pipeline.bands import FileSource, ImageSource, apply_in_bands, apply_to_file, in_the_way
+from firstlight.pipeline.bands import FileSource, apply_to_file, in_the_way
 from firstlight.pipeline.executors import thread_pool
 
 RNG = np.random.default_rng(5)
@@ -54,7 +54,6 @@ def test_small_bands_equal_the_whole(tmp_path, chain, saturation, variance):
     whole = apply(given, *chain)
     steps = [parse_step(text) for text in chain]
     with thread_pool(2) as pool:
-        same(apply_in_bands(ImageSource(given), steps, pool, 2, rows=8), whole)
         path = write(tmp_path / "in.fits", given)
         apply_to_file(FileSource.of(path), tmp_path / "out.fits", steps, pool, 2, {"made_by": "test"}, rows=10)
     verify_file(tmp_path / "out.fits")
@@ -78,8 +77,9 @@ def test_what_needs_the_frame_says_so(tmp_path):
     assert in_the_way([parse_step("stretch:gamma"), parse_step("nr:gaussian"), parse_step("stretch:midtones")]) is None
     steps = [parse_step("stretch:gamma"), parse_step("contrast:clahe")]
     assert in_the_way(steps) is steps[1]
+    source = FileSource.of(write(tmp_path / "in.fits", image()))
     with thread_pool(1) as pool, pytest.raises(InputError, match="contrast:clahe: looks at the whole frame"):
-        apply_in_bands(ImageSource(image()), steps, pool, 1)
+        apply_to_file(source, tmp_path / "out.fits", steps, pool, 1)
     gradient = [parse_step("abr:polynomial")]
     assert in_the_way(gradient) is None
     assert in_the_way(gradient, ["mask"]) is gradient[0]
@@ -105,24 +105,26 @@ def test_a_gradient_is_removed_in_bands_with_the_same_bytes(tmp_path, gradient, 
     assert (tmp_path / "out.fits").read_bytes() == (tmp_path / "whole.fits").read_bytes()
 
 
-def test_a_gradient_among_other_steps_and_in_the_wrong_place():
+def test_a_gradient_among_other_steps_and_in_the_wrong_place(tmp_path):
     given = image(shape=(3, 301, 222))
     given = given.replace(data=given.data + np.linspace(0, 200, 222))
     chain = ["nr:gaussian:sigma=2", "abr:localgradient:scale=64", "nr:median", "stretch:midtones"]
+    source, out = FileSource.of(write(tmp_path / "in.fits", given)), tmp_path / "out.fits"
     with thread_pool(2) as pool:
-        out = apply_in_bands(ImageSource(given), [parse_step(text) for text in chain], pool, 2, rows=24)
-        same(out, apply(given, *chain), atol=1e-4)
+        apply_to_file(source, out, [parse_step(text) for text in chain], pool, 2, rows=24)
+        same(read(out), apply(given, *chain), atol=1e-4)
         wrong = [parse_step("stretch:gamma"), parse_step("abr:floor")]
         with pytest.raises(InputError, match="abr:floor: the image is stretched; it needs linear data"):
-            apply_in_bands(ImageSource(given), wrong, pool, 2, rows=24)
+            apply_to_file(source, tmp_path / "wrong.fits", wrong, pool, 2, rows=24)
 
 
-def test_mosaics_keep_their_cells():
+def test_mosaics_keep_their_cells(tmp_path):
     given = image(shape=(1, 61, 70))
     given = given.replace(meta=given.meta.replace(cfa="RGGB"))
+    source = FileSource.of(write(tmp_path / "in.fits", given))
     with thread_pool(2) as pool:
-        out = apply_in_bands(ImageSource(given), [parse_step("stretch:gamma")], pool, 2, rows=6)
-    same(out, apply(given, "stretch:gamma"))
+        apply_to_file(source, tmp_path / "out.fits", [parse_step("stretch:gamma")], pool, 2, rows=6)
+    same(read(tmp_path / "out.fits"), apply(given, "stretch:gamma"))
 
 
 @pytest.mark.slow

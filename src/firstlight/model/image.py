@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field, replace
+from dataclasses import InitVar, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -61,8 +61,10 @@ class Image:
     meta: Meta = field(default_factory=Meta)
     history: tuple[str, ...] = ()
     """Steps applied, in pinned form."""
+    checked: InitVar[bool] = False
+    """Said by whoever knows that pixels which are not finite are flagged: they are not looked for then."""
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, checked: bool) -> None:
         data = _stacked(np.asarray(self.data, dtype=np.float32))
         flags = self.flags
         flags = np.zeros(data.shape, np.uint16) if flags is None else _stacked(np.asarray(flags, dtype=np.uint16))
@@ -73,7 +75,7 @@ class Image:
             variance = _stacked(np.asarray(variance, dtype=np.float32))
             if variance.shape != data.shape:
                 raise ContractError(f"image: data is {data.shape}, variance is {variance.shape}; they must be equal")
-        if not _all_finite(data):
+        if not checked and not _all_finite(data):
             flags = np.where(np.isfinite(data), flags, flags | np.uint16(Flag.NOT_FINITE))
         object.__setattr__(self, "data", data)
         object.__setattr__(self, "flags", flags)
@@ -81,6 +83,7 @@ class Image:
 
     def replace(self, **changes: Any) -> Image:
         """A copy with these fields changed; arrays that are not named are shared, never copied."""
+        changes.setdefault("checked", not {"data", "flags"} & changes.keys())
         return replace(self, **changes)
 
     @property

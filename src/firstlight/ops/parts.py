@@ -13,6 +13,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 SMALLEST = 1 << 17
 """Pixels of a part below which handing it over costs more than it gains."""
 
@@ -58,3 +60,20 @@ def row_parts(shape: tuple[int, ...]) -> list[tuple[int, int]]:
     height, width = shape[-2:]
     number = min(hands.number if hands else 1, max(height * width // SMALLEST, 1), max(height, 1))
     return [(height * k // number, height * (k + 1) // number) for k in range(number)]
+
+
+def each_plane_part(shape: tuple[int, ...], work: Callable[[int, slice], Any]) -> list[Any]:
+    """What ``work(channel, rows)`` gives for the parts of each channel of an image (channel, y, x)."""
+    rows = row_parts(shape)
+    return each_part(lambda part: work(part[0], slice(*part[1])), [(c, r) for c in range(shape[0]) for r in rows])
+
+
+def each_row_part(shape: tuple[int, ...], work: Callable[[int, int], Any]) -> list[Any]:
+    """What ``work(first, last)`` gives for parts of the pixels of an image (channel, y, x), counted along its rows."""
+    width = shape[-1]
+    return each_part(lambda rows: work(rows[0] * width, rows[1] * width), row_parts(shape))
+
+
+def across(planes: np.ndarray) -> np.ndarray:
+    """Channels (channel, y, x) as (channel, pixels), without a copy where all lie together in memory."""
+    return np.ascontiguousarray(planes).reshape(len(planes), -1)

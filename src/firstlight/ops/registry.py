@@ -80,7 +80,7 @@ class Operation:
     """Of reach ``window``: how many pixels far it looks with these parameters; None: not known, it needs the frame."""
     settle: Callable[[Image, Any], Callable[[Image], Image]] | None = None
     """Of reach ``frame``, where the frame is only measured: what then is done to each pixel by itself. It must give the
-    same for the pixels of `firstlight.ops.stretch.levels.sample_step` alone."""
+    same for the pixels of `firstlight.ops.stretch.sample.sample` alone."""
     survey: Callable[[Image, int, Any], Survey] | None = None
     """Of reach ``frame``, where a sample is not enough: which rows are looked at and what then is done to rows by
     themselves; from an image like it of a few rows, its height, and the parameters."""

@@ -1,4 +1,4 @@
-"""Chains of steps a band of rows at a time: large images in bounded memory, and several bands at once."""
+"""Chains of steps a band of rows at a time: large files in bounded memory, and several bands at once."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from firstlight.errors import FrameError, InputError
+from firstlight.errors import InputError
 from firstlight.io.beside import Beside, planes_beside
 from firstlight.io.fits_stream import fits_stream
 from firstlight.io.frame import Frame
@@ -20,7 +20,8 @@ from firstlight.model.image import Image, PixelUnit
 from firstlight.ops.parts import lend
 from firstlight.ops.registry import Reach
 from firstlight.ops.spec import Step
-from firstlight.ops.stretch.levels import sample_step, white_level
+from firstlight.ops.stretch.levels import largest_good, white_level
+from firstlight.ops.stretch.sample import sample as sampled
 from firstlight.ops.survey import Look, Rows, Survey
 from firstlight.pipeline.executors import ordered
 from firstlight.pipeline.members import variance_rows
@@ -33,16 +34,6 @@ APART = 16
 
 Work = Callable[[Image, int], Image]
 """What a step does to a band whose first row is the one of this number."""
-
-
-class Source(Protocol):
-    """Where bands come from."""
-
-    shape: tuple[int, int, int]
-
-    def band(self, top: int, bottom: int) -> Image:
-        """Rows top <= y < bottom."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,25 +65,6 @@ class FileSource:
         )  # fmt: skip
 
 
-@dataclass(frozen=True, eq=False)
-class ImageSource:
-    """An image in memory."""
-
-    image: Image
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        return self.image.shape
-
-    def band(self, top: int, bottom: int) -> Image:
-        image, rows = self.image, np.s_[:, top:bottom]
-        return image.replace(
-            data=image.data[rows],
-            flags=image.flags[rows],
-            variance=None if image.variance is None else image.variance[rows],
-        )
-
-
 def in_the_way(steps: Sequence[Step], frames: Collection[str] = ()) -> Step | None:
     """The first step that needs the whole frame, or one of the further frames given (by name); None if all can be done
     band by band."""
@@ -114,7 +86,7 @@ class Chain:
     works: tuple[Work, ...]
     margins: tuple[int, ...]
 
-    def on(self, source: Source, top: int, bottom: int) -> Image:
+    def on(self, source: FileSource, top: int, bottom: int) -> Image:
         """Rows top <= y < bottom of the result."""
         height = source.shape[1]
         margin = sum(self.margins)
@@ -134,7 +106,7 @@ class Chain:
         )
 
 
-def prepare(source: Source, steps: Sequence[Step], executor: Executor, workers: int, rows: int | None = None) -> Chain:
+def prepare(source: FileSource, steps: Sequence[Step], executor: Executor, workers: int, rows: int | None = None) -> Chain:
     """Measure what the steps want to know of the whole image, in as many passes as needed, and bind it to them."""
     works: list[Work] = []
     margins: list[int] = []
@@ -160,25 +132,23 @@ def _knows_white(row: Image, steps: Sequence[Step], done: int) -> bool:
     )  # fmt: skip
 
 
-def _sampled(source: Source, chain: Chain, executor: Executor, workers: int, rows: int) -> tuple[Image, float | None]:
+def _sampled(source: FileSource, chain: Chain, executor: Executor, workers: int, rows: int) -> tuple[Image, float | None]:
     """Every so many pixels of the image at this place of the chain as one row, and its white level."""
     _, height, width = source.shape
-    step = sample_step((height, width))
 
-    def look(top: int) -> tuple[Image, float, bool]:
+    def look(top: int) -> tuple[Image, float]:
         band = chain.on(source, top, min(top + rows, height))
-        first = -(top * width) % step
         parts = (band.data, band.flags, band.variance)
         data, flags, variance = (
-            None if p is None else np.ascontiguousarray(p).reshape(p.shape[0], -1)[:, first::step] for p in parts
+            None if part is None else np.stack([sampled(plane, (height, width), top) for plane in part])
+            for part in parts
         )
-        top_value = float(np.max(band.data, where=band.good, initial=0.0))
         picked = band.replace(data=data[:, None], flags=flags[:, None],
                               variance=None if variance is None else variance[:, None])  # fmt: skip
-        return picked, top_value, True
+        return picked, largest_good(band)
 
     found = list(ordered(executor, look, range(0, height, rows), workers + 1))
-    images = [image for image, _, _ in found]
+    images = [image for image, _ in found]
     sample = images[0].replace(
         data=np.concatenate([i.data for i in images], axis=2),
         flags=np.concatenate([i.flags for i in images], axis=2),
@@ -187,7 +157,7 @@ def _sampled(source: Source, chain: Chain, executor: Executor, workers: int, row
     known = white_level(sample.replace(data=np.zeros((1, 1, 1)), flags=None, variance=None))
     if sample.unit == PixelUnit.NORMALISED or known != 1.0:
         return sample, None
-    brightest = max(value for _, value, _ in found)
+    brightest = max(value for _, value in found)
     return sample, brightest if brightest > 0 else 1.0
 
 
@@ -214,7 +184,7 @@ def _bound(each: Step, sample: Image, white: float | None, needs_white: bool) ->
     return work
 
 
-def _surveyed(each: Step, source: Source, chain: Chain, executor: Executor, workers: int, rows: int) -> Work:
+def _surveyed(each: Step, source: FileSource, chain: Chain, executor: Executor, workers: int, rows: int) -> Work:
     """The step with what it looks at in the image at this place of the chain."""
     height = source.shape[1]
     like = chain.on(source, 0, min(2, height))
@@ -244,7 +214,7 @@ def _surveyed(each: Step, source: Source, chain: Chain, executor: Executor, work
     return work
 
 
-def _seen(looks: Sequence[Look], source: Source, chain: Chain) -> list[Any]:
+def _seen(looks: Sequence[Look], source: FileSource, chain: Chain) -> list[Any]:
     """What looks see of rows of one band; rows that none wants are left out where that saves work."""
     wanted = np.unique(np.concatenate([look.rows for look in looks]))
     apart = max(APART, 2 * sum(chain.margins))
@@ -259,46 +229,14 @@ def _seen(looks: Sequence[Look], source: Source, chain: Chain) -> list[Any]:
     return [look.see(Rows.of(whole, np.searchsorted(there, look.rows))) for look in looks]
 
 
-def band_rows(source: Source) -> int:
+def band_rows(source: FileSource) -> int:
     """Rows of a band: an even number."""
     channels, height, width = source.shape
     return max(min(BAND // (4 * channels * width), height + height % 2) // 2 * 2, 2)
 
 
-def apply_in_bands(
-    source: Source, steps: Sequence[Step], executor: Executor, workers: int, rows: int | None = None
-) -> Image:
-    """The result of the chain as an image in memory; the same as of the steps one after the other.
-
-    Raises
-    ------
-    InputError
-        A step needs the whole frame.
-    """
-    _refuse(steps)
-    rows = rows or band_rows(source)
-    chain = prepare(source, steps, executor, workers, rows)
-    height = source.shape[1]
-    out: Image | None = None
-    tops = range(0, height, rows)
-    for top, band in zip(
-        tops, ordered(executor, lambda t: chain.on(source, t, min(t + rows, height)), tops, workers + 1)
-    ):
-        if out is None:
-            shape = (band.shape[0], height, band.shape[2])
-            variance = None if band.variance is None else np.zeros(shape, np.float32)
-            out = band.replace(data=np.zeros(shape, np.float32), flags=np.zeros(shape, np.uint16), variance=variance)
-        part = np.s_[:, top : top + rows]
-        out.data[part], out.flags[part] = band.data, band.flags
-        if out.variance is not None:
-            out.variance[part] = band.variance
-    if out is None:
-        raise FrameError("the image has no rows")
-    return out
-
-
 def apply_to_file(
-    source: Source, target: Path, steps: Sequence[Step], executor: Executor, workers: int,
+    source: FileSource, target: Path, steps: Sequence[Step], executor: Executor, workers: int,
     provenance: Mapping[str, Any] | None = None, rows: int | None = None,
 ) -> None:  # fmt: skip
     """Write the result of the chain as FITS; no more than a few bands are in memory at any time.
@@ -309,8 +247,7 @@ def apply_to_file(
         A step needs the whole frame.
     """
     _refuse(steps)
-    if isinstance(source, FileSource):
-        source.frame.check()
+    source.frame.check()
     rows = rows or band_rows(source)
     chain = prepare(source, steps, executor, workers, rows)
     height = source.shape[1]

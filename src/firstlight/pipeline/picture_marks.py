@@ -12,7 +12,8 @@ from firstlight.io.drawing import Line, Words, drawn
 from firstlight.model.image import Image, State
 from firstlight.ops.align.plates import SkyMap
 from firstlight.ops.stretch import midtones
-from firstlight.ops.stretch.levels import trusted, white_level
+from firstlight.ops.stretch.levels import white_level
+from firstlight.ops.stretch.sample import trusted
 from firstlight.pipeline.picture_settings import PictureSettings, in_colours, with_cuts
 
 NICE = (1, 2, 5, 10, 15, 20, 30)

@@ -12,7 +12,7 @@ from firstlight.model.image import Image, PixelUnit, State
 from firstlight.ops.chain import apply
 from firstlight.ops.registry import Params
 from firstlight.ops.spec import step
-from firstlight.ops.stretch.levels import trusted
+from firstlight.ops.stretch.sample import trusted
 from firstlight.units import Percent, Px
 
 

@@ -149,7 +149,7 @@ def test_parameters_equal_those_of_siril(tmp_path, channels, linked):
 
 
 def test_large_images_are_measured_from_a_part_of_their_pixels(monkeypatch):
-    import firstlight.ops.stretch.levels as module
+    import firstlight.ops.stretch.sample as module
 
     image = sky(size=600)
     (whole,) = levels(image, Midtones())

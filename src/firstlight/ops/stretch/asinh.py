@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
 
-from firstlight.kernels.curves import boost_asinh
+from firstlight.errors import ContractError
+from firstlight.kernels.colours import boost_colours, boost_noise, dim_colours
 from firstlight.model.image import Image, PixelUnit, State
+from firstlight.ops.parts import across, each_row_part
 from firstlight.ops.registry import Params, Reach, operation
-from firstlight.ops.stretch.levels import joined_flags, normalised, white_level
+from firstlight.ops.stretch.levels import joined_flags, white_level
+from firstlight.ops.stretch.table import Table, tabulated
 from firstlight.units import Unit
 
 WEIGHTS = {"equal": (1 / 3, 1 / 3, 1 / 3), "human": (0.2126, 0.7152, 0.0722)}
 """Shares of red, green and blue in the luminance; ``human`` is that of ITU-R BT.709."""
 SMALL = 1e-12
+FURTHEST = 2.0**20
+"""Luminance, in units of white, above which the boost stays what it is there."""
 
 
 class Asinh(Params):
@@ -29,7 +36,7 @@ class Asinh(Params):
     """Undo it: from the stretched picture back to linear values (what was clipped stays clipped)."""
 
 
-@operation("stretch:asinh", reach=Reach.PIXEL, gives=State.STRETCHED)
+@operation("stretch:asinh", version=2, reach=Reach.PIXEL, gives=State.STRETCHED)
 def asinh(image: Image, p: Asinh) -> Image:
     """Brighten faint light by an asinh curve of the luminance; the ratio of the colours in a pixel stays.
 
@@ -48,70 +55,65 @@ def asinh(image: Image, p: Asinh) -> Image:
     >>> [round(float(v), 3) for v in y]
     [0.0, 0.166, 1.0]
     """
-    if p.inverse:
-        return _undone(normalised(image), p)
     weights = _weights(image.shape[0], p)
-    if image.variance is None:
-        return _without_noise(image, weights, p)
-    image = normalised(image)
-    x = (image.data - np.float32(p.black)) * np.float32(1 / (1 - p.black))
-    luminance = np.tensordot(weights, x, axes=1)
-    boost = _boost(luminance, p)
-    data = x * boost
-    slope = _slope(luminance, boost, p)
-    given = image.variance * np.float32(1 / (1 - p.black) ** 2)
-    shared = np.tensordot(weights**2, given, axes=1)
-    variance = np.empty_like(data)
-    for channel, weight in enumerate(weights):
-        through = x[channel] * slope
-        own = (boost + weight * through) ** 2 - (weight * through) ** 2
-        variance[channel] = own * given[channel] + through**2 * shared
-    variance = np.where((data < 0) | (data > 1), np.float32(0), np.maximum(variance, 0))
-    return image.replace(data=np.clip(data, 0, 1), variance=variance, flags=joined_flags(image))
+    x, data = across(image.data), np.empty(image.shape, np.float32)
+    factor = np.float32(1 / white_level(image))
+    if p.inverse:
+        table = _table(_inverse_boost, p.beta, 1.0)
+        black, white = np.float32(p.black), np.float32(1)
 
+        def undo(first: int, last: int) -> None:
+            dim_colours(x, first, last, factor, black, white, weights, table.high, *table.grid, across(data))
 
-def _without_noise(image: Image, weights: np.ndarray, p: Asinh) -> Image:
-    """The same in one pass, for images without variance."""
-    white = white_level(image)
-    data = np.empty_like(image.data)
-    flat = (len(data), -1)
-    boost_asinh(
-        np.ascontiguousarray(image.data).reshape(flat), weights, np.float32(p.black * white),
-        np.float32(1 / (white * (1 - p.black))), np.float32(p.beta), data.reshape(flat),
-    )  # fmt: skip
-    return image.replace(data=data, unit=PixelUnit.NORMALISED, flags=joined_flags(image))
+        each_row_part(image.shape, undo)
+        variance = None
+    else:
+        table = _table(_boost, p.beta, FURTHEST)
+        levels = factor, np.float32(p.black), np.float32(1 / (1 - p.black)), weights
+        norm = np.float32(p.beta), np.float32(1 / np.arcsinh(p.beta))
+        variance = None if image.variance is None else np.empty(image.shape, np.float32)
+        given = None if image.variance is None else across(image.variance)
 
+        def brighten(first: int, last: int) -> None:
+            boost_colours(x, first, last, *levels, table.high, *table.grid, across(data))
+            if given is not None and variance is not None:
+                boost_noise(x, given, first, last, *levels, *norm, table.high, *table.grid, across(variance))
 
-def _undone(image: Image, p: Asinh) -> Image:
-    """The luminance is found again from that of the picture; then the colours from their ratio to it."""
-    shown = np.clip(image.data, 0, 1)
-    luminance = np.tensordot(_weights(image.shape[0], p), shown, axes=1)
-    linear = np.sinh(luminance * np.float32(np.arcsinh(p.beta))) / np.float32(p.beta)
-    small = np.abs(luminance) < SMALL
-    ratio = np.where(small, np.float32(np.arcsinh(p.beta) / p.beta), linear / np.where(small, 1, luminance))
-    data = np.float32(p.black) + np.float32(1 - p.black) * shown * ratio
-    return image.replace(data=data.astype(np.float32), variance=None, flags=joined_flags(image))
+        each_row_part(image.shape, brighten)
+    return image.replace(
+        data=data, variance=variance, unit=PixelUnit.NORMALISED, flags=joined_flags(image), checked=True
+    )
 
 
 def _weights(channels: int, p: Asinh) -> np.ndarray:
     return np.array(WEIGHTS[p.luminance] if channels == 3 else [1 / channels] * channels, np.float32)
 
 
-def _boost(luminance: np.ndarray, p: Asinh) -> np.ndarray:
-    """asinh(beta L) / (L asinh(beta)); its limit at 0."""
-    small = np.abs(luminance) < SMALL
-    safe = np.where(small, np.float32(1), luminance)
-    return np.where(small, np.float32(p.beta), np.arcsinh(p.beta * safe) / safe) / np.float32(np.arcsinh(p.beta))
+@lru_cache(maxsize=8)
+def _table(factor: Callable[[np.ndarray, float], np.ndarray], beta: float, high: float) -> Table:
+    found = tabulated(lambda light: factor(light, beta), 0.0, high, 0.0, relative=True)
+    if found is None:
+        raise ContractError(f"stretch:asinh: no table for beta={beta!r}")
+    return found
 
 
-def _slope(luminance: np.ndarray, boost: np.ndarray, p: Asinh) -> np.ndarray:
-    """d boost / d L."""
-    reach = p.beta * luminance
-    near = np.abs(reach) < 0.02
-    safe = np.where(near, np.float32(1), luminance)
-    far = (p.beta / (np.sqrt(1 + reach**2) * np.float32(np.arcsinh(p.beta))) - boost) / safe
-    # The difference above loses all digits near 0; there the series -beta^3 L / 3 stands in.
-    return np.where(near, -(p.beta**3) * luminance / (3 * np.arcsinh(p.beta)), far).astype(np.float32)
+def _boost(luminance: np.ndarray, beta: float) -> np.ndarray:
+    """asinh(beta L) / (L asinh(beta))."""
+    return asinh_over(luminance, beta) / np.arcsinh(beta)
+
+
+def asinh_over(light: np.ndarray, beta: float) -> np.ndarray:
+    """asinh(beta x) / x of what is not below 0; its limit at 0."""
+    small = light < SMALL
+    safe = np.where(small, 1.0, light)
+    return np.where(small, beta, np.arcsinh(beta * safe) / safe)
+
+
+def _inverse_boost(shown: np.ndarray, beta: float) -> np.ndarray:
+    """Luminance over that of the stretched picture; its limit at 0."""
+    small = shown < SMALL
+    safe = np.where(small, 1.0, shown)
+    return np.where(small, np.arcsinh(beta), np.sinh(safe * np.arcsinh(beta)) / safe) / beta
 
 
 def curve(x: np.ndarray, p: Asinh) -> np.ndarray:

@@ -10,8 +10,11 @@ import numpy as np
 from pydantic import Field
 
 from firstlight.model.image import Image, PixelUnit
+from firstlight.ops.parts import each_plane_part
 from firstlight.ops.registry import Params, Reach, operation
-from firstlight.ops.stretch.levels import trusted, white_level
+from firstlight.ops.stretch.bends import Straight
+from firstlight.ops.stretch.levels import white_level
+from firstlight.ops.stretch.sample import percentiles
 from firstlight.units import Percent, Unit
 
 
@@ -31,13 +34,13 @@ def settled(image: Image, p: Black) -> Callable[[Image], Image]:
     if p.fraction:
         levels = np.full(image.shape[0], p.fraction * white_level(image))
     else:
-        levels = np.array([np.percentile(trusted(image, c), p.percentile) for c in range(image.shape[0])])
+        levels = percentiles(image, p.percentile)[:, 0]
         if p.linked:
             levels[:] = levels.min()
     return partial(_lowered, levels=levels, p=p)
 
 
-@operation("stretch:black", reach=Reach.FRAME, settle=settled)
+@operation("stretch:black", version=2, reach=Reach.FRAME, settle=settled)
 def black(image: Image, p: Black) -> Image:
     """Subtract a black level, found as a percentile of the image or given as a fraction of white.
 
@@ -53,13 +56,17 @@ def black(image: Image, p: Black) -> Image:
 
 
 def _lowered(image: Image, levels: np.ndarray, p: Black) -> Image:
-    data = image.data - levels.astype(np.float32)[:, None, None]
+    least, data, nothing = 0.0 if p.clip else -np.inf, np.empty(image.shape, np.float32), np.empty(0, np.float32)
+
+    def work(c: int, rows: slice) -> None:
+        lower = Straight(float(levels[c]), 1.0, least, np.inf)
+        lower.on(image.data[c, rows].reshape(-1), np.float32(1), nothing, data[c, rows].reshape(-1), nothing)
+
+    each_plane_part(image.shape, work)
     variance = image.variance
-    if p.clip:
-        if variance is not None:
-            variance = np.where(data < 0, np.float32(0), variance)
-        data = np.where(data < 0, np.float32(0), data)
+    if p.clip and variance is not None:
+        variance = np.where(image.data < levels.astype(np.float32)[:, None, None], np.float32(0), variance)
     meta = image.meta
     if image.unit == PixelUnit.ADU and meta.saturation:
         meta = meta.replace(saturation=max(meta.saturation - float(levels.min()), 0.0) or None)
-    return image.replace(data=data, variance=variance, meta=meta)
+    return image.replace(data=data, variance=variance, meta=meta, checked=True)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
 
-from firstlight.model.image import Image, State
+from firstlight.errors import ContractError
+from firstlight.kernels.colours import fade_colours
+from firstlight.model.image import Image, PixelUnit, State
+from firstlight.ops.parts import across, each_plane_part, each_row_part
 from firstlight.ops.registry import Params, Reach, operation
-from firstlight.ops.stretch.levels import joined_flags, normalised
-from firstlight.ops.stretch.srgb import curve as srgb
+from firstlight.ops.stretch.asinh import FURTHEST
+from firstlight.ops.stretch.bends import bend_of
+from firstlight.ops.stretch.levels import joined_flags, white_level
+from firstlight.ops.stretch.srgb import Srgb, bent
+from firstlight.ops.stretch.table import Table, tabulated
 
 
 class Colorimetric(Params):
@@ -22,7 +29,7 @@ class Colorimetric(Params):
     """Coded for screens, or left as linear light (for a curve to come)."""
 
 
-@operation("stretch:colorimetric", reach=Reach.PIXEL, gives=State.STRETCHED)
+@operation("stretch:colorimetric", version=2, reach=Reach.PIXEL, gives=State.STRETCHED)
 def colorimetric(image: Image, p: Colorimetric) -> Image:
     """Multiply light, and bring colours that exceed white back to it along their hue, the paler the brighter they are.
 
@@ -37,19 +44,38 @@ def colorimetric(image: Image, p: Colorimetric) -> Image:
     >>> colorimetric(image, Colorimetric(bright=4, clipexp=1, coding="linear")).data.ravel().tolist()
     [1.0, 0.75, 0.5]
     """
-    image = normalised(image)
-    data = faded(np.maximum(image.data * np.float32(p.bright), 0), p.clipexp)
+    light = faded(image.data, p.clipexp, p.bright / white_level(image))
     if p.coding == "srgb":
-        data = srgb(data)
-    return image.replace(data=data, variance=None, flags=joined_flags(image))
+        code(light)
+    return image.replace(data=light, variance=None, unit=PixelUnit.NORMALISED, flags=joined_flags(image), checked=True)
 
 
-def faded(light: np.ndarray, clipexp: float) -> np.ndarray:
-    """Colours (channel, y, x), none negative, brought to 1 at most, their hue kept."""
-    largest = light.max(axis=0)
-    over = largest > 1
-    if not over.any():
-        return light
-    safe = np.where(over, largest, np.float32(1))
-    saturation = (np.log2(safe) + 1) ** np.float32(-clipexp)
-    return np.where(over, 1 - (1 - light / safe) * saturation, light).astype(np.float32)
+def faded(light: np.ndarray, clipexp: float, factor: float = 1.0) -> np.ndarray:
+    """Colours (channel, y, x) times a factor, 0 at least and brought to 1 at most, their hue kept."""
+    table, x, out = _table(clipexp), across(light), np.empty(light.shape, np.float32)
+    times = np.float32(factor)
+    each_row_part(
+        light.shape, lambda first, last: fade_colours(x, first, last, times, table.high, *table.grid, across(out))
+    )
+    return out
+
+
+def code(light: np.ndarray) -> None:
+    """Code linear light (channel, y, x) for screens, in place."""
+    bend = bend_of(bent, Srgb())
+    nothing = np.empty(0, np.float32)
+
+    def work(c: int, rows: slice) -> None:
+        plane = light[c, rows].reshape(-1)
+        bend.on(plane, np.float32(1), nothing, plane, nothing)
+
+    each_plane_part(light.shape, work)
+
+
+@lru_cache(maxsize=8)
+def _table(clipexp: float) -> Table:
+    """The saturation that is left of a colour so much above white."""
+    found = tabulated(lambda above: (np.log2(above + 1) + 1) ** -clipexp, 0.0, FURTHEST, 0.0)
+    if found is None:
+        raise ContractError(f"stretch:colorimetric: no table for clipexp={clipexp!r}")
+    return found

@@ -10,6 +10,7 @@ from pydantic import field_validator
 from firstlight.errors import InputError
 from firstlight.model.image import Image, State
 from firstlight.ops.registry import Params, Reach, operation
+from firstlight.ops.stretch.bends import Straight, bend_of
 from firstlight.ops.stretch.levels import stretched
 from firstlight.ops.stretch.numbers import parse_numbers
 
@@ -42,7 +43,7 @@ def _points(text: str) -> tuple[np.ndarray, np.ndarray]:
     return x, y
 
 
-@operation("stretch:curves", reach=Reach.PIXEL, gives=State.STRETCHED)
+@operation("stretch:curves", version=2, reach=Reach.PIXEL, gives=State.STRETCHED)
 def curves(image: Image, p: Curves) -> Image:
     """Bend brightness by a smooth curve through points; between them it rises without swinging over.
 
@@ -62,20 +63,18 @@ def curves(image: Image, p: Curves) -> Image:
     >>> curves(Image([[0.0, 0.5, 1.0]]), Curves(points="0/0/0.5/0.25/1/1")).data.ravel().tolist()
     [0.0, 0.25, 1.0]
     """
-    bend = inverse if p.inverse else curve
+    x, y = _points(p.points)
+    low, high = (y[0], y[-1]) if p.inverse else (x[0], x[-1])
+    bend = bend_of(inverse if p.inverse else curve, p, float(low), float(high), float(low))
     if p.channel == "all":
-        return stretched(image, lambda x: bend(x, p))
+        return stretched(image, bend)
     if image.shape[0] != 3:
         raise InputError(
             f"stretch:curves: channel={p.channel}, and the image has {image.shape[0]} channel(s); red, green and blue "
             "are needed; use channel=all"
         )
     bent = ("red", "green", "blue").index(p.channel)
-    return stretched(image, [(lambda x: bend(x, p)) if c == bent else _as_is for c in range(3)])
-
-
-def _as_is(x: np.ndarray) -> np.ndarray:
-    return np.clip(x, 0.0, 1.0)
+    return stretched(image, [bend if c == bent else Straight(0.0, 1.0) for c in range(3)])
 
 
 def curve(x: np.ndarray, p: Curves) -> np.ndarray:

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from firstlight.model.image import Image, State
 from firstlight.ops.registry import Params, Reach, operation
+from firstlight.ops.stretch.bends import bend_of
 from firstlight.ops.stretch.levels import stretched
 
 
@@ -19,7 +20,7 @@ class Gamma(Params):
     """Undo it: from the stretched picture back to linear values (what was clipped stays clipped)."""
 
 
-@operation("stretch:gamma", reach=Reach.PIXEL, gives=State.STRETCHED)
+@operation("stretch:gamma", version=2, reach=Reach.PIXEL, gives=State.STRETCHED)
 def gamma(image: Image, p: Gamma) -> Image:
     """Raise values, as fractions of white, to the power 1 / gamma; what lies outside 0 to 1 is clipped.
 
@@ -29,8 +30,9 @@ def gamma(image: Image, p: Gamma) -> Image:
     >>> gamma(Image([[0.0, 2.5, 10.0]]), Gamma(gamma=2)).data.ravel().tolist()
     [0.0, 0.5, 1.0]
     """
-    bend = inverse if p.inverse else curve
-    return stretched(image, lambda x: bend(x, p))
+    # A power above 1 bends most at white.
+    centre = 1.0 if p.inverse == (p.gamma > 1) else 0.0
+    return stretched(image, bend_of(inverse if p.inverse else curve, p, centre=centre))
 
 
 def curve(x: np.ndarray, p: Gamma) -> np.ndarray:

@@ -11,6 +11,7 @@ from pydantic import Field
 from firstlight.errors import SpecError
 from firstlight.model.image import Image, State
 from firstlight.ops.registry import Params, Reach, operation
+from firstlight.ops.stretch.bends import bend_of
 from firstlight.ops.stretch.levels import stretched
 from firstlight.units import Unit
 
@@ -34,7 +35,7 @@ class Ghs(Params):
     """Undo it: from the stretched picture back to linear values (what was clipped stays clipped)."""
 
 
-@operation("stretch:ghs", reach=Reach.PIXEL, gives=State.STRETCHED)
+@operation("stretch:ghs", version=2, reach=Reach.PIXEL, gives=State.STRETCHED)
 def ghs(image: Image, p: Ghs) -> Image:
     """Raise the contrast about a chosen level by the generalised hyperbolic family, straight beyond two others.
 
@@ -60,8 +61,9 @@ def ghs(image: Image, p: Ghs) -> Image:
             f"stretch:ghs: protect_low={p.protect_low:g}, symmetry={p.symmetry:g}, protect_high={p.protect_high:g}; "
             "they must not decrease in this order"
         )
-    bend = inverse if p.inverse else curve
-    return stretched(image, lambda x: bend(x, p))
+    if p.inverse:
+        return stretched(image, bend_of(inverse, p, centre=1.0))
+    return stretched(image, bend_of(curve, p, centre=p.symmetry))
 
 
 def curve(x: np.ndarray, p: Ghs) -> np.ndarray:
@@ -99,7 +101,9 @@ def _raw_inverse(y: np.ndarray, p: Ghs) -> np.ndarray:
     reach, slope = _sides(y, p)
     distance = np.abs(y)
     inside = np.minimum(distance, _base(reach, p))
-    return p.symmetry + np.sign(y) * (_base_inverse(inside, p) + (distance - inside) / slope)
+    # Steep curves are level at a protected end by rounding: nothing lies beyond it then.
+    beyond = np.divide(distance - inside, slope, out=np.zeros_like(distance), where=slope > 0)
+    return p.symmetry + np.sign(y) * (_base_inverse(inside, p) + beyond)
 
 
 def _sides(u: np.ndarray, p: Ghs) -> tuple[np.ndarray, np.ndarray]:

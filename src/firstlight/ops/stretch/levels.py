@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import numpy as np
 
-from firstlight.model.flags import EXCLUDED, Flag, has
+from firstlight.kernels.flagged import all_bits, brightest, join_flags
+from firstlight.model.flags import EXCLUDED
 from firstlight.model.image import Image, PixelUnit
+from firstlight.ops.parts import across, each_plane_part, each_row_part
+from firstlight.ops.stretch.bends import Bend
 
-CACHED = 50_000
-"""Pixels of a block: 200 kB."""
-MANY = 2_000_000
-"""Pixels of a channel that levels are measured from: median and deviation are right to a thousandth of the noise."""
-
-Curve = Callable[[np.ndarray], np.ndarray]
+NONE = np.empty(0, np.float32)
 
 
 def white_level(image: Image) -> float:
@@ -31,8 +28,17 @@ def white_level(image: Image) -> float:
     if white and image.unit == PixelUnit.ELECTRON:
         white = white * image.meta.gain if image.meta.gain else None
     if not white or not white > 0:
-        white = float(np.max(image.data, where=image.good, initial=0.0))
+        white = largest_good(image)
     return white if white > 0 else 1.0
+
+
+def largest_good(image: Image) -> float:
+    """The largest value of a pixel that holds a number; 0 where none is above it."""
+
+    def largest(c: int, rows: slice) -> float:
+        return brightest(image.data[c, rows].reshape(-1), image.flags[c, rows].reshape(-1), np.uint16(EXCLUDED))
+
+    return float(max(each_plane_part(image.shape, largest), default=0.0))
 
 
 def normalised(image: Image) -> Image:
@@ -44,63 +50,36 @@ def normalised(image: Image) -> Image:
     return image.replace(data=image.data * factor, variance=variance, unit=PixelUnit.NORMALISED)
 
 
-def stretched(image: Image, curve: Curve | list[Curve]) -> Image:
+def stretched(image: Image, bend: Bend | Sequence[Bend]) -> Image:
     """Apply a curve of normalised values, or one per channel, to an image; its unit becomes normalised.
 
     The standard deviation is half the step of the curve from one sigma below to one above: exact for straight curves,
     right through bends and ends.
     """
     factor = np.float32(1.0 / white_level(image))
-    curves = curve if isinstance(curve, list) else [curve] * image.shape[0]
-    data = np.empty_like(image.data)
-    variance = None if image.variance is None else np.empty_like(image.data)
-    # A few rows at a time: the intermediate results of a curve stay in the cache (half the time on 12 Mpx).
-    rows = max(CACHED // max(image.shape[2], 1), 1)
-    for channel, bend in enumerate(curves):
-        for part in (slice(top, top + rows) for top in range(0, image.shape[1], rows)):
-            plane = image.data[channel, part]
-            plane = plane if factor == 1 else plane * factor
-            data[channel, part] = bend(plane)
-            if variance is not None:
-                sigma = np.sqrt(image.variance[channel, part]) * factor
-                variance[channel, part] = (0.5 * (bend(plane + sigma) - bend(plane - sigma))) ** 2
-    return image.replace(data=data, variance=variance, unit=PixelUnit.NORMALISED)
+    bends = bend if isinstance(bend, Sequence) else [bend] * image.shape[0]
+    data = np.empty(image.shape, np.float32)
+    given, variance = image.variance, None if image.variance is None else np.empty(image.shape, np.float32)
 
+    def work(c: int, rows: slice) -> None:
+        noise = NONE if given is None else given[c, rows].reshape(-1)
+        spread = NONE if variance is None else variance[c, rows].reshape(-1)
+        bends[c].on(image.data[c, rows].reshape(-1), factor, noise, data[c, rows].reshape(-1), spread)
 
-def trusted(image: Image, channel: int) -> np.ndarray:
-    """Values of a channel that say where its sky is: good ones, neither saturated nor without data.
-
-    Of a large image every so many, evenly spread. All of them where none is free of flags; one zero for an empty
-    channel.
-    """
-    step = sample_step(image.shape[1:])
-    flags = image.flags[channel].reshape(-1)[::step]
-    data = image.data[channel].reshape(-1)[::step]
-    if not flags.any():
-        return data
-    values = data[~has(flags, Flag.NO_DATA | Flag.NOT_FINITE | Flag.SATURATED)]
-    if not values.size:
-        values = data[~has(flags, EXCLUDED)]
-    return values if values.size else np.zeros(1, np.float32)
-
-
-def sample_step(shape: tuple[int, int]) -> int:
-    """Distance between the pixels, row after row, that stand for a plane (height, width); 1 for all.
-
-    It has no divisor in common with the width, so that the sample runs through all columns.
-
-    >>> sample_step((1000, 1000)), sample_step((4000, 6000))
-    (1, 13)
-    """
-    height, width = shape
-    step = max(height * width // MANY, 1)
-    while math.gcd(step, width) > 1:
-        step += 1
-    return step
+    each_plane_part(image.shape, work)
+    return image.replace(data=data, variance=variance, unit=PixelUnit.NORMALISED, checked=True)
 
 
 def joined_flags(image: Image) -> np.ndarray:
     """Flags OR-ed over the channels, in each channel: for operations that mix colours pixel by pixel."""
-    if image.shape[0] == 1 or not image.flags.any():
+    if image.shape[0] == 1 or not set_bits(image):
         return image.flags
-    return np.broadcast_to(np.bitwise_or.reduce(image.flags, axis=0), image.shape).copy()
+    flags, out = across(image.flags), np.empty(image.shape, np.uint16)
+    each_row_part(image.shape, lambda first, last: join_flags(flags, first, last, across(out)))
+    return out
+
+
+def set_bits(image: Image) -> int:
+    """All bits that are set anywhere in the flags."""
+    found = each_plane_part(image.shape, lambda c, rows: all_bits(image.flags[c, rows].reshape(-1)))
+    return int(np.bitwise_or.reduce(found)) if found else 0

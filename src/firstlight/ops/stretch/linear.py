@@ -8,9 +8,9 @@ import numpy as np
 from pydantic import Field
 
 from firstlight.errors import SpecError
-from firstlight.kernels.curves import bend_straight
 from firstlight.model.image import Image, State
 from firstlight.ops.registry import Params, Reach, operation
+from firstlight.ops.stretch.bends import Straight
 from firstlight.ops.stretch.levels import stretched
 from firstlight.units import Unit
 
@@ -28,7 +28,7 @@ class Linear(Params):
     """Undo it: from the stretched picture back to linear values (what was clipped stays clipped)."""
 
 
-@operation("stretch:linear", reach=Reach.PIXEL, gives=State.STRETCHED)
+@operation("stretch:linear", version=2, reach=Reach.PIXEL, gives=State.STRETCHED)
 def linear(image: Image, p: Linear) -> Image:
     """Scale so that ``black`` becomes 0 and ``white`` becomes 1; what lies beyond is clipped.
 
@@ -46,18 +46,18 @@ def linear(image: Image, p: Linear) -> Image:
     """
     if not p.black < p.white:
         raise SpecError(f"stretch:linear: black={p.black:g}, white={p.white:g}; black must be below white")
-    bend = inverse if p.inverse else curve
-    return stretched(image, lambda x: bend(x, p))
+    return stretched(image, straight(p))
+
+
+def straight(p: Linear) -> Straight:
+    """The stretch of each pixel."""
+    slope = p.bright / (p.white - p.black)
+    return Straight(-p.black * slope, 1 / slope, -np.inf, np.inf) if p.inverse else Straight(p.black, slope)
 
 
 def curve(x: np.ndarray, p: Linear) -> np.ndarray:
     """The stretch of normalised values."""
-    slope = p.bright / (p.white - p.black)
-    if x.dtype == np.float32 and x.flags.c_contiguous:
-        out = np.empty_like(x)
-        bend_straight(x.reshape(-1), np.float32(p.black), np.float32(slope), out.reshape(-1))
-        return out
-    return np.clip((x - p.black) * slope, 0.0, 1.0)
+    return np.clip((x - p.black) * (p.bright / (p.white - p.black)), 0.0, 1.0)
 
 
 def inverse(y: np.ndarray, p: Linear) -> np.ndarray:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
-from firstlight.errors import SpecError
-from firstlight.model.image import Image, State
+from firstlight.errors import ContractError, SpecError
+from firstlight.kernels.colours import lupton_colours
+from firstlight.model.image import Image, PixelUnit, State
+from firstlight.ops.parts import across, each_row_part
 from firstlight.ops.registry import Params, Reach, operation
-from firstlight.ops.stretch.levels import joined_flags, normalised, trusted, white_level
+from firstlight.ops.stretch.asinh import FURTHEST, asinh_over
+from firstlight.ops.stretch.levels import joined_flags, white_level
+from firstlight.ops.stretch.sample import percentiles
+from firstlight.ops.stretch.table import Table, tabulated
 from firstlight.units import Percent
 
 LINEAR_PART = 0.1
@@ -36,13 +41,12 @@ def settled(image: Image, p: Lupton) -> Callable[[Image], Image]:
         raise SpecError(f"stretch:lupton: low={p.low:g}, high={p.high:g}; low must be below high")
     black, white = np.zeros(image.shape[0]), 1.0
     if (p.low, p.high) != (0, 100):
-        samples = [trusted(image, c) / white_level(image) for c in range(image.shape[0])]
-        black = np.array([np.percentile(s, p.low) for s in samples])
-        white = max(max(np.percentile(s, p.high) - b for s, b in zip(samples, black)), 1e-9)
+        pairs = percentiles(image, p.low, p.high) / white_level(image)
+        black, white = pairs[:, 0], max(float(np.max(pairs[:, 1] - pairs[:, 0])), 1e-9)
     return partial(_composite, black=black, white=white, p=p)
 
 
-@operation("stretch:lupton", reach=Reach.FRAME, gives=State.STRETCHED, settle=settled)
+@operation("stretch:lupton", version=2, reach=Reach.FRAME, gives=State.STRETCHED, settle=settled)
 def lupton_stretch(image: Image, p: Lupton) -> Image:
     """Brighten by an asinh curve of the mean of the colours, their ratios kept even where one of them is full.
 
@@ -69,17 +73,31 @@ def lupton_stretch(image: Image, p: Lupton) -> Image:
 
 
 def _composite(image: Image, black: np.ndarray, white: float, p: Lupton) -> Image:
-    image = normalised(image)
-    data = (image.data - black.astype(np.float32)[:, None, None]) / np.float32(white)
-    return image.replace(data=lupton(data, p.q, p.stretch), variance=None, flags=joined_flags(image))
+    factor = np.float32(1 / white_level(image))
+    data = lupton(image.data, p.q, p.stretch, factor, black, white)
+    return image.replace(data=data, variance=None, unit=PixelUnit.NORMALISED, flags=joined_flags(image), checked=True)
 
 
-def lupton(colours: np.ndarray, q: float, stretch: float) -> np.ndarray:
-    """Colours (channel, y, x) from 0 for black, stretched to 0..1."""
-    mean = colours.mean(axis=0, dtype=np.float32)
-    bright = mean > 0
-    safe = np.where(bright, mean, np.float32(1))
-    slope = np.float32(LINEAR_PART / np.arcsinh(LINEAR_PART * q))
-    boost = np.where(bright, np.arcsinh(safe * np.float32(q / stretch)) * slope / safe, np.float32(0))
-    out = np.maximum(colours * boost, np.float32(0))
-    return out / np.maximum(out.max(axis=0), 1)
+def lupton(
+    colours: np.ndarray, q: float, stretch: float, factor: float = 1.0, black: np.ndarray | float = 0.0,
+    white: float = 1.0,
+) -> np.ndarray:  # fmt: skip
+    """Colours (channel, y, x) stretched to 0..1; ``black`` (one or each) and ``white`` are levels of colours times
+    ``factor``."""
+    table, x, out = _table(q, stretch), across(colours), np.empty(colours.shape, np.float32)
+    levels = np.float32(factor), np.full(len(colours), black, np.float32), np.float32(1 / white)
+    each_row_part(
+        colours.shape,
+        lambda first, last: lupton_colours(x, first, last, *levels, table.high, *table.grid, across(out)),
+    )
+    return out
+
+
+@lru_cache(maxsize=8)
+def _table(q: float, stretch: float) -> Table:
+    """f(I) / I."""
+    beta, slope = q / stretch, LINEAR_PART / np.arcsinh(LINEAR_PART * q)
+    found = tabulated(lambda light: slope * asinh_over(light, beta), 0.0, FURTHEST, 0.0, relative=True)
+    if found is None:
+        raise ContractError(f"stretch:lupton: no table for Q={q!r}, stretch={stretch!r}")
+    return found

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
-from firstlight.kernels.curves import bend_midtones
 from firstlight.model.image import Image, State
 from firstlight.ops.inspect.median import median
+from firstlight.ops.parts import each_part
 from firstlight.ops.registry import Params, Reach, operation
-from firstlight.ops.stretch.levels import stretched, trusted, white_level
+from firstlight.ops.stretch.bends import Transfer
+from firstlight.ops.stretch.levels import stretched, white_level
+from firstlight.ops.stretch.sample import trusted
 from firstlight.units import Sigma, Unit
 
 MAD = 1.4826
@@ -41,11 +42,11 @@ class Levels:
 
 def settled(image: Image, p: Midtones) -> Callable[[Image], Image]:
     """The stretch with its levels measured."""
-    bends = [partial(curve, q=each) for each in levels(image, p)]
+    bends = [Transfer(q.shadows, q.highlights, q.midtone) for q in levels(image, p)]
     return lambda part: stretched(part, bends)
 
 
-@operation("stretch:midtones", version=2, reach=Reach.FRAME, gives=State.STRETCHED, settle=settled)
+@operation("stretch:midtones", version=3, reach=Reach.FRAME, gives=State.STRETCHED, settle=settled)
 def midtones(image: Image, p: Midtones) -> Image:
     """Stretch so that the sky gets a given brightness and faint light shows: the usual automatic stretch.
 
@@ -76,7 +77,7 @@ def mtf(x: np.ndarray, m: float) -> np.ndarray:
 def levels(image: Image, p: Midtones) -> list[Levels]:
     """The curve of each channel, for its values as fractions of white."""
     white = white_level(image)
-    facts = np.array([_sky(trusted(image, c)) for c in range(image.shape[0])]) / white
+    facts = np.array(each_part(lambda c: _sky(trusted(image, c)), range(image.shape[0]))) / white
     if np.count_nonzero(facts[:, 0] > 0.5) * 2 > len(facts):
         mirrored = [(1 - middle, mad, 1 - highest, 1 - lowest) for middle, mad, lowest, highest in facts]
         return [Levels(1 - q.highlights, 1 - q.midtone, 1 - q.shadows) for q in _levels(np.array(mirrored), p)]
@@ -104,11 +105,6 @@ def _levels(facts: np.ndarray, p: Midtones) -> list[Levels]:
 
 def curve(x: np.ndarray, q: Levels) -> np.ndarray:
     """The stretch of normalised values of one channel."""
-    if x.dtype == np.float32 and x.flags.c_contiguous:
-        out = np.empty_like(x)
-        scale = 1.0 / (q.highlights - q.shadows)
-        bend_midtones(x.reshape(-1), np.float32(q.shadows), np.float32(scale), np.float32(q.midtone), out.reshape(-1))
-        return out
     return mtf(np.clip((x - q.shadows) / (q.highlights - q.shadows), 0.0, 1.0), q.midtone)
 
 

@@ -9,8 +9,8 @@ from pydantic import Field
 from firstlight.errors import SpecError
 from firstlight.model.image import Image, State
 from firstlight.ops.registry import Params, Reach, operation
+from firstlight.ops.stretch.bends import Transfer
 from firstlight.ops.stretch.levels import stretched
-from firstlight.ops.stretch.midtones import Levels, curve, inverse
 from firstlight.units import Unit
 
 Level = Annotated[float, Field(ge=-1, le=2), Unit("of white")]
@@ -27,7 +27,7 @@ class Mtf(Params):
     """Undo it: from the stretched picture back to linear values (what was clipped stays clipped)."""
 
 
-@operation("stretch:mtf", reach=Reach.PIXEL, gives=State.STRETCHED)
+@operation("stretch:mtf", version=2, reach=Reach.PIXEL, gives=State.STRETCHED)
 def midtones_by_hand(image: Image, p: Mtf) -> Image:
     """Stretch by the midtones transfer function with shadows, midtone and highlights given as numbers.
 
@@ -48,6 +48,5 @@ def midtones_by_hand(image: Image, p: Mtf) -> Image:
         raise SpecError(
             f"stretch:mtf: shadows={p.shadows:g}, highlights={p.highlights:g}; shadows must be below highlights"
         )
-    levels = Levels(p.shadows, p.midtone, p.highlights)
-    bend = inverse if p.inverse else curve
-    return stretched(image, lambda x: bend(x, levels))
+    bend = Transfer(p.shadows, p.highlights, p.midtone)
+    return stretched(image, bend.inverse() if p.inverse else bend)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Annotated
 
 import numpy as np
@@ -12,9 +11,9 @@ from pydantic import Field
 from firstlight.errors import SpecError
 from firstlight.model.image import Image, State
 from firstlight.ops.registry import Params, Reach, operation
-from firstlight.ops.stretch.levels import stretched, trusted, white_level
-from firstlight.ops.stretch.linear import Linear
-from firstlight.ops.stretch.linear import curve as straight
+from firstlight.ops.stretch.levels import stretched, white_level
+from firstlight.ops.stretch.linear import Linear, straight
+from firstlight.ops.stretch.sample import percentiles
 from firstlight.units import Percent
 
 
@@ -31,11 +30,11 @@ def settled(image: Image, p: Percentile) -> Callable[[Image], Image]:
     """The stretch with its levels measured."""
     if not p.low < p.high:
         raise SpecError(f"stretch:percentile: low={p.low:g}, high={p.high:g}; low must be below high")
-    bends = [partial(straight, p=each) for each in levels(image, p)]
+    bends = [straight(each) for each in levels(image, p)]
     return lambda part: stretched(part, bends)
 
 
-@operation("stretch:percentile", version=2, reach=Reach.FRAME, gives=State.STRETCHED, settle=settled)
+@operation("stretch:percentile", version=3, reach=Reach.FRAME, gives=State.STRETCHED, settle=settled)
 def percentile(image: Image, p: Percentile) -> Image:
     """Scale so that two percentiles of the good, unsaturated pixels become 0 and 1; what lies beyond is clipped.
 
@@ -56,8 +55,7 @@ def percentile(image: Image, p: Percentile) -> Image:
 
 def levels(image: Image, p: Percentile) -> list[Linear]:
     """Black and white of each channel, fractions of the white level, as `stretch:linear` takes them."""
-    pairs = np.array([np.percentile(trusted(image, c), [p.low, p.high]) for c in range(image.shape[0])], np.float64)
-    pairs /= white_level(image)
+    pairs = percentiles(image, p.low, p.high) / white_level(image)
     if p.linked:
         pairs[:] = pairs[:, 0].min(), pairs[:, 1].max()
     # A flat image has no range; any will do, and the smallest keeps it dark.

@@ -6,6 +6,7 @@ import numpy as np
 
 from firstlight.model.image import Image, State
 from firstlight.ops.registry import Params, Reach, operation
+from firstlight.ops.stretch.bends import bend_of
 from firstlight.ops.stretch.levels import stretched
 
 
@@ -14,7 +15,7 @@ class Srgb(Params):
     """Undo it: from values coded for a screen to linear light."""
 
 
-@operation("stretch:srgb", reach=Reach.PIXEL, gives=State.STRETCHED)
+@operation("stretch:srgb", version=2, reach=Reach.PIXEL, gives=State.STRETCHED)
 def srgb(image: Image, p: Srgb) -> Image:
     """Code linear light for screens by the sRGB transfer function: what a camera or screen does, and no more.
 
@@ -29,7 +30,12 @@ def srgb(image: Image, p: Srgb) -> Image:
     >>> srgb(Image([[0.0, 0.2140411, 1.0]]), Srgb()).data.ravel().round(4).tolist()
     [0.0, 0.5, 1.0]
     """
-    return stretched(image, inverse if p.inverse else curve)
+    return stretched(image, bend_of(bent, p))
+
+
+def bent(x: np.ndarray, p: Srgb) -> np.ndarray:
+    """`curve` or `inverse`, as the parameters say."""
+    return inverse(x) if p.inverse else curve(x)
 
 
 def curve(x: np.ndarray) -> np.ndarray:
