@@ -106,7 +106,9 @@ class Chain:
         )
 
 
-def prepare(source: FileSource, steps: Sequence[Step], executor: Executor, workers: int, rows: int | None = None) -> Chain:
+def prepare(
+    source: FileSource, steps: Sequence[Step], executor: Executor, workers: int, rows: int | None = None
+) -> Chain:
     """Measure what the steps want to know of the whole image, in as many passes as needed, and bind it to them."""
     works: list[Work] = []
     margins: list[int] = []
@@ -132,7 +134,9 @@ def _knows_white(row: Image, steps: Sequence[Step], done: int) -> bool:
     )  # fmt: skip
 
 
-def _sampled(source: FileSource, chain: Chain, executor: Executor, workers: int, rows: int) -> tuple[Image, float | None]:
+def _sampled(
+    source: FileSource, chain: Chain, executor: Executor, workers: int, rows: int
+) -> tuple[Image, float | None]:
     """Every so many pixels of the image at this place of the chain as one row, and its white level."""
     _, height, width = source.shape
 
