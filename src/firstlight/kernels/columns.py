@@ -7,9 +7,8 @@ again with every frame, which costs more than the frame itself.
 from __future__ import annotations
 
 from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
+
+from firstlight.kernels.jit import cgutils, intrinsic, types
 
 LANES = 32
 AHEAD = 128

@@ -7,9 +7,8 @@ here, for eight samples of a row at once. LLVM splits them up where a processor 
 from __future__ import annotations
 
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
+from firstlight.kernels.jit import intrinsic, types
 from firstlight.kernels.shapes import LANES
 
 _FLOAT, _INT32, _INT64 = ir.FloatType(), ir.IntType(32), ir.IntType(64)
