@@ -26,10 +26,9 @@ def command_of(name: str) -> click.Command:
     SpecError
         There is no such operation; the message names the nearest.
     """
-    from firstlight.ops.registry import describe, find_operation
+    from firstlight.ops.registry import find_operation, parameters_of
 
     operation = find_operation(name)
-    rows = describe(operation.params)
     path = click.Path(path_type=Path)
     parameters: list[click.Parameter] = [
         click.Argument(["source"], metavar="IN", type=path),
@@ -41,7 +40,7 @@ def command_of(name: str) -> click.Command:
         )
         for frame in operation.frames
     ]
-    parameters += [_option(row) for row in rows]
+    parameters += [_option(row) for row in parameters_of(operation.params)]
     parameters.append(click.Option(["--overwrite"], is_flag=True, help="Replace OUT if it exists."))
 
     def invoke(source: Path, target: Path, overwrite: bool, **given: Any) -> None:
@@ -59,7 +58,7 @@ def command_of(name: str) -> click.Command:
         }
         apply_steps(source, target, [step(name, **values)], frames, overwrite)
 
-    return OperationCommand(operation, rows, name=operation.id, params=parameters, callback=invoke)
+    return OperationCommand(operation, name=operation.id, params=parameters, callback=invoke)
 
 
 def _option(row: dict[str, Any]) -> click.Option:
@@ -77,18 +76,20 @@ def _flag(name: str) -> str:
 class OperationCommand(click.Command):
     """Its help is the docstring of the operation and a table of its parameters."""
 
-    def __init__(self, operation: Operation, rows: list[dict[str, Any]], **settings: Any) -> None:
+    def __init__(self, operation: Operation, **settings: Any) -> None:
         super().__init__(**settings)
-        self._operation, self._rows = operation, rows
+        self._operation = operation
 
     def format_help(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        from firstlight.ops.registry import describe
+
         width = terminal_width()
+        rows = describe(self._operation.params)
         formatter.write(f"Usage: firstlight {self._operation.id} IN OUT [OPTIONS]\n\n")
         formatter.write("\n".join(f"  {line}".rstrip() for line in _without_examples(self._operation)) + "\n")
-        if self._rows:
+        if rows:
             formatter.write("\nParameters:\n")
-            rows = [parameter_cells(row) for row in self._rows]
-            formatter.write(plain_table(rows, indent="  ", width=width) + "\n")
+            formatter.write(plain_table([parameter_cells(row) for row in rows], indent="  ", width=width) + "\n")
         others = [
             (
                 f"{_flag(frame)} FILE",
@@ -99,7 +100,7 @@ class OperationCommand(click.Command):
         others += [("--overwrite", "Replace OUT if it exists."), ("--json", "Answer with one JSON object.")]
         others += [("--log FILE", "Write all that is said to this file too."), ("-h, --help", "Show this.")]
         formatter.write("\nOptions:\n" + plain_table(others, indent="  ", width=width) + "\n")
-        formatter.write(f"\nAs a step: firstlight apply IN OUT {_example(self._operation, self._rows)}\n")
+        formatter.write(f"\nAs a step: firstlight apply IN OUT {_example(self._operation, rows)}\n")
 
 
 def parameter_cells(row: dict[str, Any]) -> tuple[str, str, str, str]:

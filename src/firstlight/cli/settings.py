@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -9,15 +10,30 @@ import click
 from pydantic import BaseModel, ValidationError
 
 from firstlight.errors import SpecError
-from firstlight.ops.registry import Params, describe
+from firstlight.ops.field_texts import field_texts
+from firstlight.ops.registry import Params, parameters_of
 
 S = TypeVar("S", bound=Params)
 
 
 class Setting(click.Option):
-    """An option made from a setting; ``heading`` is what its section is about."""
+    """An option made from a setting; ``heading`` is what its section is about. Its text is put together for a help."""
 
-    heading: str = ""
+    def __init__(self, *given: Any, model: type[Params], row: dict[str, Any], heading: str, **more: Any) -> None:
+        self._model, self._row, self.heading = model, row, heading
+        super().__init__(*given, **more)
+
+    @property
+    def help(self) -> str:
+        row = self._row
+        text = field_texts(self._model).get(row["name"], "").replace("``", "")
+        unit = f" [{row['unit']}]" if row["unit"] else ""
+        default = "" if row["default"] == "" else f"  [default: {_shown(row['default'])}]"
+        return inspect.cleandoc(f"{text}{unit}{default}")
+
+    @help.setter
+    def help(self, given: str | None) -> None:
+        """Click sets what it was given: nothing."""
 
 
 class SettingsCommand(click.Command):
@@ -42,10 +58,9 @@ def options_of(model: type[Params]) -> Callable[[Callable[..., Any]], Callable[.
         sections = _sections(model)
         for section, params in reversed(list(sections.items())):
             chosen = getattr(defaults, section) if section else defaults
-            for row in reversed(describe(params)):
+            for row in reversed(parameters_of(params)):
                 if section or row["name"] not in sections:
-                    heading = _heading(section, params)
-                    command = _option(section, {**row, "default": getattr(chosen, row["name"])}, heading)(command)
+                    command = _option(section, params, {**row, "default": getattr(chosen, row["name"])})(command)
         return command
 
     return decorate
@@ -76,23 +91,18 @@ def _heading(section: str, params: type[Params]) -> str:
     return f"{section.capitalize()}: {sentence[:1].lower()}{sentence[1:]}"
 
 
-def _option(section: str, row: dict[str, Any], heading: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def _option(section: str, params: type[Params], row: dict[str, Any]) -> Callable[..., Any]:
     name = f"{section}-{row['name']}" if section else row["name"]
     flag = "--" + name.replace("_", "-")
-    unit = f" [{row['unit']}]" if row["unit"] else ""
-    text = f"{row['description'].replace('``', '')}{unit}"
-    default = "" if row["default"] == "" else f"  [default: {_shown(row['default'])}]"
-    common: dict[str, Any] = {"default": None, "help": text + default, "cls": _under(heading)}
+    given: dict[str, Any] = {
+        "cls": Setting, "default": None, "model": params, "row": row, "heading": _heading(section, params),
+    }  # fmt: skip
     if row["type"] == "boolean":
-        return click.option(f"{flag}/--no-{name.replace('_', '-')}", _key(section, row["name"]), **common)
+        return click.option(f"{flag}/--no-{name.replace('_', '-')}", _key(section, row["name"]), **given)
     if row["choices"]:
-        return click.option(flag, _key(section, row["name"]), type=click.Choice(row["choices"]), **common)
+        return click.option(flag, _key(section, row["name"]), type=click.Choice(row["choices"]), **given)
     kind = {"integer": int, "number": float}.get(row["type"], str)
-    return click.option(flag, _key(section, row["name"]), type=kind, **common)
-
-
-def _under(heading: str) -> type[Setting]:
-    return type("Setting", (Setting,), {"heading": heading})
+    return click.option(flag, _key(section, row["name"]), type=kind, **given)
 
 
 def _shown(value: Any) -> str:

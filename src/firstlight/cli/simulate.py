@@ -104,6 +104,7 @@ def _list(context: click.Context, wanted: bool) -> None:
     if not wanted:
         return
     from firstlight.cli.tables import show_table
+    from firstlight.ops.field_texts import field_texts
     from firstlight.simulate.settings import PRESETS
     from firstlight.units import unit_of
 
@@ -118,7 +119,9 @@ def _list(context: click.Context, wanted: bool) -> None:
     for key, field in type(night).model_fields.items():
         part = getattr(night, key)
         inner = getattr(type(part), "model_fields", None)
-        for prefix, one in [(key, field)] if inner is None else [(f"{key}.{k}", f) for k, f in inner.items()]:
-            settings.append((prefix, unit_of(one), " ".join((one.description or "").split())))
+        texts = field_texts(type(night) if inner is None else type(part))
+        for prefix, one in {key: field}.items() if inner is None else inner.items():
+            name = prefix if inner is None else f"{key}.{prefix}"
+            settings.append((name, unit_of(one), " ".join(texts.get(prefix, "").split())))
     show_table(("setting", "unit", "meaning"), settings)
     context.exit()

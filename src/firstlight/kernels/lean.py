@@ -20,11 +20,13 @@ def be_program() -> None:
     they are imported is garbage: to look through all of it again and again took an eighth of the time of a small stack.
     Warnings of libraries speak to programmers (``PYTHONWARNINGS=default`` shows them); what matters to users is said in
     words of ours.
+    Nor does a program look through all that is installed for plugins of Pydantic, which are for tracing web services.
     """
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
     gc.set_threshold(200_000, 20, 20)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     _PROGRAM.append(True)
 
 

@@ -8,7 +8,7 @@ import inspect
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel, ConfigDict
 
@@ -47,7 +47,7 @@ class Params(BaseModel):
     Fields are numbers, booleans and words (``Literal``); never None, paths, arrays or nested models.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
 
 class Reach(enum.StrEnum):
@@ -174,27 +174,35 @@ def _import_folder(folder: str) -> None:
         importlib.import_module(f"{package.__name__}.{module.name}")
 
 
-def describe(params: type[Params]) -> list[dict[str, Any]]:
-    """One row per parameter: name, type, unit, default, bounds, choices, description; for help, docs and forms."""
+_TYPES = {bool: "boolean", int: "integer", float: "number"}
+_BOUNDS = {"ge": "minimum", "le": "maximum", "gt": "exclusiveMinimum", "lt": "exclusiveMaximum"}
+
+
+def parameters_of(params: type[Params]) -> list[dict[str, Any]]:
+    """One row per parameter: name, type, unit, default, bounds, choices; what a command must know to parse its line."""
     from firstlight.units import unit_of
 
     rows = []
-    schema = params.model_json_schema()["properties"] if params.model_fields else {}
     for name, field in params.model_fields.items():
-        entry = schema[name]
+        choices = list(get_args(field.annotation))
+        kind = type(choices[0]) if choices else field.annotation
+        bounds = [(key, getattr(each, word, None)) for each in field.metadata for word, key in _BOUNDS.items()]
         rows.append(
             {
                 "name": name,
-                "type": entry.get("type", "word") if entry.get("type") in ("integer", "number", "boolean") else "word",
+                "type": _TYPES.get(kind, "word"),  # type: ignore[arg-type]
                 "unit": unit_of(field),
                 "default": field.default,
-                "choices": entry.get("enum", [entry["const"]] if "const" in entry else []),
-                "bounds": {
-                    key: entry[key]
-                    for key in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
-                    if key in entry
-                },
-                "description": field.description or "",
+                "choices": choices,
+                "bounds": {key: bound for key, bound in bounds if bound is not None},
             }
         )
     return rows
+
+
+def describe(params: type[Params]) -> list[dict[str, Any]]:
+    """The same with what each parameter means; for help, docs and forms."""
+    from firstlight.ops.field_texts import field_texts
+
+    texts = field_texts(params)
+    return [{**row, "description": texts.get(row["name"], "")} for row in parameters_of(params)]
