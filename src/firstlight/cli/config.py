@@ -22,7 +22,8 @@ def command(session: Path | None, everything: bool, init: bool) -> dict[str, Any
     firstlight.toml in the folder of SESSION; the recipe; --set; the options of the command line. The files are TOML and
     have the sections of a recipe: [session], [calibration], [stacking] ...
     """
-    from firstlight.pipeline.configuration import BESIDE, configuration, user_file
+    from firstlight.pipeline.configuration import configuration
+    from firstlight.pipeline.configuration_files import BESIDE, user_file
 
     if init:
         return _init(user_file())

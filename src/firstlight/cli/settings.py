@@ -117,14 +117,16 @@ def _key(section: str, field: str) -> str:
 
 def configured(model: type[S]) -> S:
     """Settings as the configuration files have them, of the user and of the session that the command is given."""
-    from firstlight.pipeline.configuration import MODELS, configuration
+    from firstlight.pipeline.configuration_files import files_for
 
-    if not issubclass(model, MODELS):
-        return model()
     context = click.get_current_context(silent=True)
     given = context.params if context else {}
     session = given.get("session") or given.get("folder")
-    return configuration(session).settings(model)
+    if not files_for(session):
+        return model()
+    from firstlight.pipeline.configuration import MODELS, configuration
+
+    return configuration(session).settings(model) if issubclass(model, MODELS) else model()
 
 
 def settings_from(options: dict[str, Any], model: type[S] | None = None, base: S | None = None) -> S:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any, TypeVar
 
 from firstlight.errors import InputError, SpecError, nearest
 from firstlight.ops.registry import Params
+from firstlight.pipeline.configuration_files import files_for
 from firstlight.pipeline.live_settings import LiveSettings
 from firstlight.pipeline.recipe import SECTIONS, merged_settings, options_in
 from firstlight.pipeline.recipe_lines import Lines
@@ -18,29 +18,9 @@ from firstlight.pipeline.recipe_sections import sections_of
 from firstlight.pipeline.settings import Settings
 from firstlight.pipeline.stack_settings import StackSettings
 
-ENVIRONMENT = "FIRSTLIGHT_CONFIG"
-BESIDE = "firstlight.toml"
-"""In the folder of a session."""
 MODELS: tuple[type[Params], ...] = (Settings, LiveSettings, StackSettings)
 """Settings whose options such a file may hold: an option that one of them has is taken by all that have it."""
 S = TypeVar("S", bound=Params)
-
-
-def user_file() -> Path:
-    """The user's own: ``FIRSTLIGHT_CONFIG``, or ``firstlight/config.toml`` in ``XDG_CONFIG_HOME`` (``~/.config``)."""
-    given = os.environ.get(ENVIRONMENT)
-    if given:
-        return Path(given).expanduser()
-    home = os.environ.get("XDG_CONFIG_HOME")
-    return (Path(home) if home else Path.home() / ".config") / "firstlight" / "config.toml"
-
-
-def files_for(session: Path | None) -> list[Path]:
-    """Files that count for a session, in order of their weight: the last wins."""
-    found = [user_file()]
-    if session is not None:
-        found.append((session if session.is_dir() else session.parent) / BESIDE)
-    return [path for path in found if path.is_file()]
 
 
 @dataclass(frozen=True)
