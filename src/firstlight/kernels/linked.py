@@ -33,13 +33,7 @@ def can_link() -> bool:
 
 
 class Linker:
-    """What compiled kernels are put into, one for the process.
-
-    Raises
-    ------
-    OSError, RuntimeError, AttributeError
-        Numba or llvmlite is not as expected.
-    """
+    """What compiled kernels are put into, one for the process. To make it fails where Numba is not as it was known."""
 
     def __init__(self) -> None:
         import llvmlite.binding as llvm

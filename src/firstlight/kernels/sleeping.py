@@ -16,8 +16,6 @@ from firstlight.kernels.linked import Linker
 
 _LOCK = RLock()
 _WAKING: list[bool] = []
-_BROKEN = (OSError, RuntimeError, AttributeError, ValueError, TypeError, LookupError)
-"""What says that Numba or its files are not as they were when this was written: Numba itself must do it then."""
 
 
 class Sleeping:
@@ -72,20 +70,25 @@ class SleepingKernel(Sleeping):
 
     def _load(self, kinds: tuple[Any, ...]) -> Callable[..., Any] | None:
         types = [kept.type_name(kind) for kind in kinds]
-        if self._awake is not None or None in types:
+        linker = _linker()
+        if linker is None or None in types:
             return None
+        stamp = self._digest(Path(self.py_func.__code__.co_filename))
         try:
-            linker = _linker()
-            stamp = self._digest(Path(self.py_func.__code__.co_filename))
             code = kept.find(self.py_func, stamp, linker.version, linker.machine, types)  # type: ignore[arg-type]
             return None if code is None else linker.link(self.py_func, code)
-        except _BROKEN:
+        except Exception:
+            # A file that is damaged, or not as Numba writes them today: Numba sees to it.
             return None
 
 
 @lru_cache(maxsize=1)
-def _linker() -> Linker:
-    return Linker()
+def _linker() -> Linker | None:
+    try:
+        return Linker()
+    except Exception:
+        # Numba or llvmlite is not as it was when this was written.
+        return None
 
 
 def _wake_all() -> None:
