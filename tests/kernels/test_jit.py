@@ -21,7 +21,8 @@ def test_digest_follows_every_file_that_is_called(tmp_path):
     assert before == jit.source_digest(HERE / "weigh.py")
     # Called directly, by what is called, and not at all.
     assert copy_of(tmp_path / "b", "tiles.py") != before
-    assert copy_of(tmp_path / "c", "lean.py") != before
+    assert copy_of(tmp_path / "c", "jit.py") != before
+    assert copy_of(tmp_path / "e", "kept.py") == before
     assert copy_of(tmp_path / "d", "drizzle.py") == before
     files = [tmp_path / name / "combine.py" for name in "ab"]
     assert jit.source_digest(files[0]) != jit.source_digest(files[1])

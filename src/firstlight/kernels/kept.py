@@ -19,7 +19,18 @@ import numpy as np
 
 _SCALARS: dict[type, str] = {int: "int64", float: "float64", bool: "bool", np.bool_: "bool", type(None): "none"} | {
     kind: kind.__name__
-    for kind in (np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64, np.float32, np.float64)
+    for kind in (
+        np.int8,
+        np.int16,
+        np.int32,
+        np.int64,
+        np.uint8,
+        np.uint16,
+        np.uint32,
+        np.uint64,
+        np.float32,
+        np.float64,
+    )
 }
 _ARRAYS = (np.ndarray, np.memmap)
 _C_ORDER, _F_ORDER, _ALIGNED, _WRITEABLE = 0x1, 0x2, 0x100, 0x400
@@ -170,7 +181,7 @@ def cache_folder(source: Path) -> Path:
 
 @lru_cache(maxsize=1)
 def chosen_folder() -> Path | None:
-    """The folder of the cache, if it does not lie beside the sources: as asked for, or because that cannot be written."""
+    """The folder of the cache, if it does not lie beside the sources: as asked for, or that cannot be written."""
     if given := os.environ.get("NUMBA_CACHE_DIR"):
         return Path(given)
     if os.access(Path(__file__).parent, os.W_OK):

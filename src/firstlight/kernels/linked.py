@@ -39,7 +39,7 @@ class Linker:
         import llvmlite.binding as llvm
 
         self._llvm = llvm
-        self.version = _version()
+        self.version = numba_version()
         self.machine = (
             llvm.get_process_triple(), llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten(),
         )  # fmt: skip
@@ -108,7 +108,7 @@ def _numba_folder() -> Path:
     return Path(found.origin).parent
 
 
-def _version() -> str:
+def numba_version() -> str:
     """Of Numba, from the file that tells it."""
     text = (_numba_folder() / "_version.py").read_text(encoding="utf-8")
     return json.loads(text.split("'''")[1])["version"]

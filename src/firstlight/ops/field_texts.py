@@ -6,6 +6,7 @@ import ast
 import inspect
 import sys
 from functools import lru_cache
+from itertools import pairwise
 
 from pydantic import BaseModel
 
@@ -32,7 +33,7 @@ def field_texts(model: type[BaseModel]) -> dict[str, str]:
 def _texts_of_class(model: type) -> dict[str, str]:
     body = _classes(model.__module__).get(model.__qualname__, [])
     found = {}
-    for field, text in zip(body, body[1:]):
+    for field, text in pairwise(body):
         if (
             isinstance(field, ast.AnnAssign)
             and isinstance(field.target, ast.Name)

@@ -8,7 +8,7 @@ import inspect
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict
 
@@ -184,7 +184,7 @@ def parameters_of(params: type[Params]) -> list[dict[str, Any]]:
 
     rows = []
     for name, field in params.model_fields.items():
-        choices = list(get_args(field.annotation))
+        choices = list(get_args(field.annotation)) if get_origin(field.annotation) is Literal else []
         kind = type(choices[0]) if choices else field.annotation
         bounds = [(key, getattr(each, word, None)) for each in field.metadata for word, key in _BOUNDS.items()]
         rows.append(

@@ -29,6 +29,7 @@ from firstlight.errors import FirstlightError
 from firstlight.io.scratch import Scratch
 from firstlight.pipeline.executors import memory_budget, thread_count
 from firstlight.pipeline.settings import Settings
+from firstlight.pipeline.worker import be_worker
 
 R = TypeVar("R")
 
@@ -74,7 +75,7 @@ class Processes:
         self._pool = self._fresh()
 
     def _fresh(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(self.workers, multiprocessing.get_context("spawn"), initializer=_be_worker)
+        return ProcessPoolExecutor(self.workers, multiprocessing.get_context("spawn"), initializer=be_worker)
 
     def submit(self, work: Callable[..., R], *arguments: Any) -> Future[R]:
         return self._pool.submit(work, *arguments)
@@ -88,16 +89,6 @@ class Processes:
 
     def close(self) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _be_worker() -> None:
-    """A worker leaves Ctrl-C to the process that leads: it ends the run in good order."""
-    import signal
-
-    from firstlight.kernels.lean import be_program
-
-    be_program()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 class Crew(ThreadPoolExecutor):
