@@ -175,7 +175,7 @@ def _import_folder(folder: str) -> None:
 
 
 _TYPES = {bool: "boolean", int: "integer", float: "number"}
-_BOUNDS = {"ge": "minimum", "le": "maximum", "gt": "exclusiveMinimum", "lt": "exclusiveMaximum"}
+_BOUNDS = {"minimum": "ge", "maximum": "le", "exclusiveMinimum": "gt", "exclusiveMaximum": "lt"}
 
 
 def parameters_of(params: type[Params]) -> list[dict[str, Any]]:
@@ -186,7 +186,7 @@ def parameters_of(params: type[Params]) -> list[dict[str, Any]]:
     for name, field in params.model_fields.items():
         choices = list(get_args(field.annotation)) if get_origin(field.annotation) is Literal else []
         kind = type(choices[0]) if choices else field.annotation
-        bounds = [(key, getattr(each, word, None)) for each in field.metadata for word, key in _BOUNDS.items()]
+        bounds = [(key, getattr(each, word, None)) for key, word in _BOUNDS.items() for each in field.metadata]
         rows.append(
             {
                 "name": name,
