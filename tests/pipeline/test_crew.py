@@ -100,3 +100,18 @@ def test_a_setting_of_who_works_does_not_make_another_run(night):
     run(night, "again", threads=2)
     result = process(night / "night", Settings(executor="processes", workers=1), output=night / "again")
     assert result.unchanged
+
+
+def test_the_threads_of_a_run_do_the_parts_of_its_images():
+    import threading
+
+    from firstlight.ops.parts import each_part, row_parts
+
+    plane = (4000, 6000)
+    with crew_of(Settings(threads=2), None) as (executor, workers, _):
+        names = each_part(lambda rows: threading.current_thread().name, row_parts(plane))
+        assert len(names) == workers == 2
+        assert all(name.startswith("firstlight") for name in names)
+        # Within the work of a thread there are no further hands: two images side by side take a thread each.
+        assert executor.submit(row_parts, plane).result() == [(0, 4000)]
+    assert row_parts(plane) == [(0, 4000)]

@@ -39,6 +39,7 @@ def command(
     from firstlight.io.read import read
     from firstlight.model.image import State
     from firstlight.pipeline.annotate import annotate, write_annotated
+    from firstlight.pipeline.hands import hands
     from firstlight.pipeline.products import make_picture
 
     if not source.exists():
@@ -50,7 +51,8 @@ def command(
         raise InputError(f"{target}: a picture is made: .png, .jpg or .tif")
     image = read(source)
     if image.state is State.LINEAR:
-        image = make_picture(image, steps)
+        with hands():
+            image = make_picture(image, steps)
     done = annotate(image, settings_from(options, Annotate), folders=[str(folder)] if folder else [])
     written = write_annotated(target, done, table)
     named = [mark.label for mark in done.marks if mark.label]

@@ -81,10 +81,12 @@ def _preview(source: Path, target: Path, steps: Sequence[Step], compare: Path | 
     """The chain on a reduced image; its picture is stretched if the chain does not."""
     check_files(source, target, steps, {}, overwrite)
     from firstlight.io.write import write
+    from firstlight.pipeline.hands import hands
     from firstlight.pipeline.picture import for_the_eye, write_side_by_side
     from firstlight.pipeline.preview import preview
 
-    before, after = preview(source, steps)
+    with hands():
+        before, after = preview(source, steps)
     write(target, for_the_eye(after) if target.suffix.lower() in FOR_THE_EYE else after)
     if compare is not None:
         refuse_in_the_way(compare, [source, target], overwrite)

@@ -82,9 +82,11 @@ def command(
         raise InputError(f"{target}: exists already; give another name, or --overwrite to replace it")
     from firstlight.io.write import write
     from firstlight.pipeline.combine_channels import ChannelSettings, combine_channels
+    from firstlight.pipeline.hands import hands
 
     settings = ChannelSettings(align=align, framing=framing, in_order=in_order)  # type: ignore[arg-type]
-    result = combine_channels(mode, sources, values, settings, reference=reference, chains=chains)
+    with hands():
+        result = combine_channels(mode, sources, values, settings, reference=reference, chains=chains)
     write(target, result.image, provenance=result.provenance())
     for note in result.notes:
         click.echo(note)

@@ -34,6 +34,7 @@ def command(source: Path, target: Path, beside: Path | None, overwrite: bool, **
     firstlight picture stack.fits quick.tif --cuts percentile --low 50 --high 99.9 --bits 16
     """
     from firstlight.cli.apply import refuse_in_the_way
+    from firstlight.pipeline.hands import hands
     from firstlight.pipeline.picture import picture_file
     from firstlight.pipeline.picture_settings import PictureSettings
 
@@ -42,4 +43,5 @@ def command(source: Path, target: Path, beside: Path | None, overwrite: bool, **
         if not path.exists() and "#" not in path.name:
             raise InputError(f"{path}: there is no such file")
     refuse_in_the_way(target, [source], overwrite)
-    picture_file(source, target, settings, beside)
+    with hands():
+        picture_file(source, target, settings, beside)

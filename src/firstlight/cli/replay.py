@@ -36,6 +36,7 @@ def command(
     from firstlight.cli.apply import named_frames, refuse_in_the_way
     from firstlight.io.story import read_story
     from firstlight.io.write import write
+    from firstlight.pipeline.hands import hands
     from firstlight.pipeline.replay import frames_of, history_of_file, replay, source_of
     from firstlight.pipeline.story import story_of_steps
 
@@ -46,7 +47,8 @@ def command(
     source = source or source_of(path, min([length if until is None else until, *(number - 1 for number in without)]))
     refuse_in_the_way(target, [path, source], overwrite)
     given = named_frames(frames) or frames_of(path)
-    image, done = replay(path, source, until=until, without=without, frames=given)
+    with hands():
+        image, done = replay(path, source, until=until, without=without, frames=given)
     taken = {name: each for name, each in given.items() if any(name in s.operation.frames for s in done)}
     steps = image.history[len(image.history) - len(done) :]
     write(target, image, provenance=story_of_steps(source, taken, steps, read_story(source)))

@@ -128,10 +128,12 @@ def _calibrate(
     from firstlight.io.read import read
     from firstlight.io.write import write
     from firstlight.pipeline.colour_calibration import calibrate_colours, write_colour_report
+    from firstlight.pipeline.hands import hands
 
     check_files(source, target, [], {}, overwrite)
     settings = settings_from(options, CalibrateColours)
-    result, found = calibrate_colours(read(source), settings, method, spectra=spectra, folders=catalogs)
+    with hands():
+        result, found = calibrate_colours(read(source), settings, method, spectra=spectra, folders=catalogs)
     write(target, result)
     if report is not None:
         write_colour_report(report, found)

@@ -27,6 +27,7 @@ from typing import Any, Protocol, TypeVar
 
 from firstlight.errors import FirstlightError
 from firstlight.io.scratch import Scratch
+from firstlight.ops.parts import lend
 from firstlight.pipeline.executors import memory_budget, thread_count
 from firstlight.pipeline.settings import Settings
 from firstlight.pipeline.worker import be_worker
@@ -188,6 +189,8 @@ class Crew(ThreadPoolExecutor):
 def crew_of(settings: Settings, folder: Path | None) -> Iterator[tuple[Executor, int, Path]]:
     """Who does the work of a run: an executor, how many it is, and a scratch folder in ``folder`` (None: the system's).
 
+    The threads of the executor do the parts of images that the leading thread works on, too: never more at once.
+
     Raises
     ------
     InputError
@@ -196,12 +199,12 @@ def crew_of(settings: Settings, folder: Path | None) -> Iterator[tuple[Executor,
     threads = thread_count(settings.threads)
     with Scratch(folder) as scratch:
         if settings.executor == "threads":
-            with ThreadPoolExecutor(threads, thread_name_prefix="firstlight") as pool:
+            with ThreadPoolExecutor(threads, thread_name_prefix="firstlight") as pool, lend(pool.map, threads):
                 yield pool, threads, scratch
             return
         backend = _backend(settings, scratch, threads)
         try:
-            with Crew(threads, backend, scratch) as crew:
+            with Crew(threads, backend, scratch) as crew, lend(crew.map, threads):
                 yield crew, threads, scratch
         finally:
             backend.close()
