@@ -131,6 +131,17 @@ def test_a_target_that_is_not_to_be_found_is_said(night, tmp_path, changes, word
         timeseries(few, SeriesSettings(library="none", solve=False, **changes))
 
 
+def test_a_pointing_that_hits_no_star_is_no_target(real_data, tmp_path):
+    """The headers of these frames name the field's rough middle, 12 arcmin off the star: no curve of empty sky."""
+    few = tmp_path / "few"
+    few.mkdir()
+    for path in sorted(real_data("hatp32_microobs").glob("*.fz"))[:4]:
+        shutil.copy(path, few)
+    plate = str(real_data("_truth/wcs/hatp32.wcs"))
+    with pytest.raises(InputError, match="shows no star within 3 px; .* --target"):
+        timeseries(few, SeriesSettings(library="none", plate=plate, catalog="none"), output=tmp_path / "out")
+
+
 def test_a_star_by_its_name_in_a_catalogue(tmp_path):
     from firstlight.pipeline.timeseries import _place
 
