@@ -138,7 +138,7 @@ def test_a_pointing_that_hits_no_star_is_no_target(real_data, tmp_path):
     for path in sorted(real_data("hatp32_microobs").glob("*.fz"))[:4]:
         shutil.copy(path, few)
     plate = str(real_data("_truth/wcs/hatp32.wcs"))
-    with pytest.raises(InputError, match="shows no star within 3 px; .* --target"):
+    with pytest.raises(InputError, match=r"shows no star within 3 px; .* --target"):
         timeseries(few, SeriesSettings(library="none", plate=plate, catalog="none"), output=tmp_path / "out")
 
 

@@ -178,8 +178,8 @@ def _series(group: Group, lights: list[Light], settings: SeriesSettings, run: Se
         wanted.append(index)
         if index >= n_seen and not settings.target:
             raise InputError(
-                f"{place}, where the headers say that the telescope looked, shows no star within {SNAP:g} px; telescopes "
-                'point less well than that: give the star, --target "RA Dec", --target x,y (px) or a name'
+                f"{place}, where the headers say that the telescope looked, shows no star within {SNAP:g} px; it points "
+                'less well than that: give the star, --target "RA Dec", --target x,y (px) or a name'
             )
         if index >= n_seen:
             notes.append(f"no star is seen within {SNAP:g} px of {place}: its light is measured there all the same")
