@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -13,6 +14,7 @@ from firstlight import __version__
 from firstlight.cli.answer import answered, equipped
 from firstlight.cli.errors import reported
 from firstlight.errors import nearest
+from firstlight.io.names import refuse_unreadable_name
 from firstlight.kernels.lean import be_program
 
 SECTIONS: dict[str, dict[str, str]] = {
@@ -137,6 +139,8 @@ def run(arguments: Sequence[str]) -> int:
     """
 
     def invoke() -> Any:
+        for word in arguments:
+            refuse_unreadable_name(word)
         return cli.main(args=list(arguments), prog_name="firstlight", standalone_mode=False)
 
     return answered(invoke, arguments, reported)
@@ -145,4 +149,8 @@ def run(arguments: Sequence[str]) -> int:
 def main() -> None:
     """Entry point of the ``firstlight`` program."""
     be_program()
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            # Closed by whoever started us (`>&-`): what is said goes nowhere, and the work is done.
+            setattr(sys, name, io.StringIO())
     sys.exit(run(sys.argv[1:]))

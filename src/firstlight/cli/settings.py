@@ -42,6 +42,8 @@ class SettingsCommand(click.Command):
     def format_options(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         sections: dict[str, list[tuple[str, str]]] = {"Options": []}
         for parameter in self.get_params(context):
+            if isinstance(parameter, click.Argument):
+                continue
             record = parameter.get_help_record(context)
             if record is not None:
                 sections.setdefault(getattr(parameter, "heading", "") or "Options", []).append(record)

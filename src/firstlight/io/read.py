@@ -8,6 +8,7 @@ from pathlib import Path
 
 from firstlight.errors import FrameError, InputError
 from firstlight.io.frame import Frame
+from firstlight.io.names import refuse_unreadable_name
 from firstlight.model.image import Image
 
 OUTPUT_FOLDER = "firstlight"
@@ -51,9 +52,10 @@ def find_files(folder: str | os.PathLike[str]) -> list[Path]:
     Raises
     ------
     InputError
-        There is no such folder or file.
+        There is no such folder or file, or a name that is no text.
     """
     folder = Path(folder)
+    refuse_unreadable_name(os.path.abspath(folder))
     if folder.is_file():
         return [folder]
     if not folder.is_dir():
@@ -70,6 +72,7 @@ def find_files(folder: str | os.PathLike[str]) -> list[Path]:
         for name in names:
             path = Path(here, name)
             if not name.startswith(".") and format_of(path) is not None and path.is_file():
+                refuse_unreadable_name(path)
                 found.append(path)
     return sorted(found)
 
