@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -86,6 +87,16 @@ def test_the_exit_codes(tmp_path, capfd, monkeypatch):
     monkeypatch.setattr("firstlight.pipeline.process.process", fail)
     assert run(["process", str(tmp_path / "session"), "-q"]) == 1
     assert "bug in firstlight" in capfd.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_a_full_disk_ends_the_log_and_not_the_work(night, tmp_path, capfd):
+    assert run(["process", str(night), "-o", str(tmp_path / "run"), "-q", "--log", "/dev/full"]) == 0
+    shown = capfd.readouterr()
+    assert "--log /dev/full: ends here: no space left on device" in shown.err
+    assert shown.err.count("ends here") == 1
+    assert "Traceback" not in shown.err
+    assert "Products: " in shown.out
 
 
 def test_a_log_holds_all_that_is_said_and_every_step(night, tmp_path, capfd):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import enum
 import io
@@ -34,7 +35,7 @@ class Answer:
         self.error = ""
         self.tables: list[list[dict[str, str]]] = []
         self.as_json = False
-        self._log: TextIO | None = None
+        self._log: _Log | None = None
         self._real: tuple[TextIO, TextIO] | None = None
         self._words = io.StringIO()
         self._handlers: list[logging.Handler] = []
@@ -53,7 +54,7 @@ class Answer:
 
         try:
             Path(path).expanduser().parent.mkdir(parents=True, exist_ok=True)
-            self._log = Path(path).expanduser().open("a", encoding="utf-8")
+            self._log = _Log(Path(path).expanduser().open("a", encoding="utf-8"), path)
         except OSError as error:
             raise InputError(f"--log {path}: cannot be written: {(error.strerror or str(error)).lower()}") from None
         self._log.write(f"{_now()} firstlight {__version__}: {command}\n")
@@ -98,15 +99,42 @@ class _Stamped(logging.Formatter):
     default_msec_format = "%s.%03dZ"
 
 
+class _Log:
+    """A log, which must not end the work that it tells of: where its disk is full, it ends instead, and says so."""
+
+    def __init__(self, file: TextIO, name: str) -> None:
+        self._file, self._name, self._real = file, name, sys.stderr
+
+    def write(self, text: str) -> int:
+        self._try(lambda: (self._file.write(text), self._file.flush()))
+        return len(text)
+
+    def flush(self) -> None:
+        """Every line is on its way already."""
+
+    def close(self) -> None:
+        self._try(self._file.close)
+
+    def _try(self, act: Callable[[], Any]) -> None:
+        if self._file.closed:
+            return
+        try:
+            act()
+        except OSError as error:
+            # Closing writes what is left, and fails likewise; the second time there is nothing left.
+            with contextlib.suppress(OSError):
+                self._file.close()
+            print(f"--log {self._name}: ends here: {(error.strerror or str(error)).lower()}", file=self._real)
+
+
 class _Tee:
     """A stream whose lines a log holds too."""
 
-    def __init__(self, stream: Any, log: TextIO) -> None:
-        self._stream, self._file = stream, log
+    def __init__(self, stream: Any, log: _Log) -> None:
+        self._stream, self._log = stream, log
 
     def write(self, text: str) -> int:
-        if not self._file.closed:
-            self._file.write(text)
+        self._log.write(text)
         return self._stream.write(text)
 
     def __getattr__(self, name: str) -> Any:

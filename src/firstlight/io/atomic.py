@@ -51,7 +51,12 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
                 f"{path}: the disk is full after {written / 1e6:.1f} MB of this file; "
                 "free more than that, or choose another place for the output"
             ) from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        if error.errno == errno.EFBIG:
+            raise InputError(
+                f"{path}: larger than this disk takes in one file ({written / 1e6:.1f} MB were written; FAT32 takes "
+                "4 GB, `ulimit -f` may set less); choose another place for the output"
+            ) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.ESTALE, errno.ENODEV):
             raise InputError(f"{path}: cannot be written: {error.strerror}; choose another place") from error
         raise
     finally:
