@@ -1,14 +1,19 @@
 """Channels combined: brought together, in the right order, every mode, every option of effect."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from firstlight import read, write
 from firstlight.errors import InputError, SpecError
+from firstlight.io.content import known_hash
 from firstlight.model.image import Image, PixelUnit
 from firstlight.model.meta import Meta
 from firstlight.pipeline.channel_modes import MODES
 from firstlight.pipeline.combine_channels import ChannelSettings, combine_channels, role_of
+from firstlight.pipeline.lineage import lineage_of
+from firstlight.pipeline.lineage_text import explain_text
 
 AS_THEY_LIE = ChannelSettings(align="none")
 STARS = np.random.default_rng(11).uniform([8, 8, 300], [152, 112, 4000], (45, 3))
@@ -149,10 +154,18 @@ def test_arguments_that_nothing_takes_are_errors():
         combine_channels("lrgb", images[:3])
 
 
-def test_the_record_says_what_was_done(files):
+def test_the_record_says_what_was_done(files, tmp_path):
     record = combine_channels("slum", [files[n] for n in "LRGB"]).provenance()
     assert [i["role"] for i in record["inputs"]] == ["L", "R", "G", "B"]
     assert record["inputs"][1]["matched"] > 10
+    # Wherever its reader stands, the inputs are found, and told from others of their name.
+    assert [(i["file"], i["xxh128"]) for i in record["inputs"]] == [
+        (str(Path(files[n]).resolve()), known_hash(files[n])) for n in "LRGB"
+    ]
+    path = write(tmp_path / "slum.fits", Image(np.ones((9, 9))), provenance=record)
+    text = explain_text(lineage_of(path))
+    assert text.splitlines()[0] == "slum.fits: slum of 4 images"
+    assert "Images (4)" in text
     assert any(step.startswith("color:superluminance@1:") for step in record["steps"])
 
 

@@ -17,6 +17,8 @@ from firstlight.errors import InputError
 @click.option("--until", metavar="N", type=int, help="Stop after step N of `firstlight history FILE`; 0: none.")
 @click.option("--without", metavar="N", type=int, multiple=True, help="Leave step N out; may be given several times.")
 @click.option("--frame", "frames", metavar="NAME=FILE", multiple=True, help="A further image that a step takes.")
+@click.option("--any-version", is_flag=True,
+              help="Do steps of another version of firstlight as they are today; their pixels may differ.")  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
 def command(
     path: Path,
@@ -25,6 +27,7 @@ def command(
     until: int | None,
     without: tuple[int, ...],
     frames: tuple[str, ...],
+    any_version: bool,
     overwrite: bool,
 ) -> None:
     """Apply the steps of a file again: to undo some, or to treat another image alike.
@@ -48,7 +51,7 @@ def command(
     refuse_in_the_way(target, [path, source], overwrite)
     given = named_frames(frames) or frames_of(path)
     with hands():
-        image, done = replay(path, source, until=until, without=without, frames=given)
+        image, done = replay(path, source, until=until, without=without, frames=given, any_version=any_version)
     taken = {name: each for name, each in given.items() if any(name in s.operation.frames for s in done)}
     steps = image.history[len(image.history) - len(done) :]
     write(target, image, provenance=story_of_steps(source, taken, steps, read_story(source)))

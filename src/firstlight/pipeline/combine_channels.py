@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from firstlight.errors import FrameError, InputError, SpecError, nearest
+from firstlight.io.content import QUICK_HASH, known_hash
 from firstlight.io.read import read
 from firstlight.model.image import Image
 from firstlight.model.registration import Registration, Transform
@@ -66,7 +67,7 @@ class CombinedChannels:
             "made_by": "combine",
             "mode": self.mode,
             "inputs": [
-                {"file": name, "role": role}
+                (_of_file(name) | {"role": role})
                 | ({} if r is None else {"matrix": [round(float(v), 9) for v in r.transform.matrix[:2].ravel()],
                                          "matched": r.n_matched, "rms": round(r.rms, 4)})
                 for name, role, r in zip(self.inputs, self.roles, self.registrations)
@@ -75,6 +76,12 @@ class CombinedChannels:
             "steps": list(self.steps),
             "notes": list(self.notes),
         }  # fmt: skip
+
+
+def _of_file(name: str) -> dict[str, str]:
+    """An input by its place and its content; an image that is in no file by its name alone."""
+    path = Path(name)
+    return {"file": str(path.resolve()), QUICK_HASH: known_hash(path)} if path.is_file() else {"file": name}
 
 
 def combine_channels(
@@ -282,7 +289,7 @@ def _words(names: Sequence[str], registrations: Sequence[Registration | None]) -
             extra = ", taken on the other side of the pier"
         by = f"{registration.n_matched} stars, rms {registration.rms:.2f} px" if registration.n_matched else "plates"
         words.append(f"{Path(name).name}: moved by {by}, scale {transform.scale:.4f}, "
-                     f"turned {transform.rotation:.2f} deg{extra}")  # fmt: skip
+                     f"turned {round(transform.rotation, 2) + 0.0:.2f} deg{extra}")  # fmt: skip
     return words
 
 

@@ -47,7 +47,9 @@ def explain_text(lineage: Lineage, *, everything: bool = False, check: bool = Fa
 
 def _headline(lineage: Lineage) -> str:
     if lineage.kind == "stack":
-        return f"a stack of {len(lineage.inputs)} {'light' if len(lineage.inputs) == 1 else 'lights'}"
+        mode, number, word = lineage.facts.get("mode"), len(lineage.inputs), _inputs_are(lineage)
+        what = f"{mode} of" if mode and word == "image" else "a stack of"
+        return f"{what} {number} {word}{'' if number == 1 else 's'}"
     if lineage.kind.startswith("master"):
         return f"a {lineage.kind} of {len(lineage.inputs)} frames"
     if lineage.kind in ("image", "picture") and lineage.inputs:
@@ -55,6 +57,11 @@ def _headline(lineage: Lineage) -> str:
     if lineage.story:
         return lineage.kind
     return f"a {lineage.kind}, as a camera or another program left it: nothing is recorded of how it was made"
+
+
+def _inputs_are(lineage: Lineage) -> str:
+    """``light`` of a session's stack; `firstlight combine` takes images, `firstlight stack` any files."""
+    return {"process": "light", "combine": "image"}.get(str(lineage.story.get("made_by", "")), "file")
 
 
 def _facts(lineage: Lineage) -> list[str]:
@@ -115,7 +122,8 @@ def _sources(lineage: Lineage, everything: bool, check: bool) -> list[str]:
     if not lineage.inputs:
         return []
     many = len(lineage.inputs) > 1
-    title = "Lights" if lineage.kind == "stack" else "Frames" if lineage.kind.startswith("master") else "Made of"
+    of_stack = f"{_inputs_are(lineage).capitalize()}s"
+    title = of_stack if lineage.kind == "stack" else "Frames" if lineage.kind.startswith("master") else "Made of"
     return _block(
         f"{title} ({len(lineage.inputs)})" if many else title, _frame_lines(lineage.inputs, everything, check)
     )

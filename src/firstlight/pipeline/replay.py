@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -19,11 +20,17 @@ def history_of_file(path: Path) -> tuple[str, ...]:
 
 
 def chosen_steps(
-    history: Sequence[str], *, until: int | None = None, without: Sequence[int] = (), after: Sequence[str] = ()
+    history: Sequence[str],
+    *,
+    until: int | None = None,
+    without: Sequence[int] = (),
+    after: Sequence[str] = (),
+    any_version: bool = False,
 ) -> list[Step]:
     """Steps of a history that are to be done again: not those that the source has behind it (``after``).
 
-    ``until`` and ``without`` count from 1, as `firstlight history` shows them.
+    ``until`` and ``without`` count from 1, as `firstlight history` shows them. ``any_version`` takes steps of another
+    version as they are today.
 
     Raises
     ------
@@ -49,7 +56,16 @@ def chosen_steps(
             "the image that the steps were applied to"
         )
     numbered = list(enumerate(history, 1))[len(after) : n if until is None else until]
-    return [parse_step(text) for number, text in numbered if number not in without]
+    wanted = [text for number, text in numbered if number not in without]
+    if any_version:
+        return [parse_step(re.sub(r"^(\w+:\w+)@\w+", r"\1", text)) for text in wanted]
+    try:
+        return [parse_step(text) for text in wanted]
+    except SpecError as error:
+        if "is at version" not in str(error):
+            raise
+        words = str(error).partition(";")[0]
+        raise SpecError(f"{words}: pixels would differ; --any-version does such steps as they are today") from None
 
 
 def replay(
@@ -59,6 +75,7 @@ def replay(
     until: int | None = None,
     without: Sequence[int] = (),
     frames: Mapping[str, Path] | None = None,
+    any_version: bool = False,
 ) -> tuple[Image, list[Step]]:
     """The steps of a file applied to its source again, and which were done.
 
@@ -71,7 +88,7 @@ def replay(
     if not history:
         raise InputError(f"{path}: has no history; firstlight writes one into FITS, TIFF and PNG files that it makes")
     image = read(source)
-    steps = chosen_steps(history, until=until, without=without, after=image.history)
+    steps = chosen_steps(history, until=until, without=without, after=image.history, any_version=any_version)
     given = frames or {}
     taken = {name for each in steps for name in each.operation.frames}
     for each in steps:
