@@ -7,6 +7,7 @@ import numpy as np
 from firstlight.errors import InputError
 from firstlight.model.flags import Flag, has
 from firstlight.model.image import Image
+from firstlight.ops.stretch.sample import sample
 
 NAMES = ("red", "green", "blue")
 
@@ -29,7 +30,8 @@ def sky_level(image: Image, channel: int) -> float:
 
     Sigma is taken from below the median, where there are no stars.
     """
-    values = image.data[channel][~has(image.flags[channel], Flag.NO_DATA | Flag.NOT_FINITE | Flag.SATURATED)]
+    flags = sample(image.flags[channel])
+    values = sample(image.data[channel])[~has(flags, Flag.NO_DATA | Flag.NOT_FINITE | Flag.SATURATED)]
     if not values.size:
         return 0.0
     # A million pixels give the level to a thousandth of the noise.

@@ -9,6 +9,7 @@ import numpy as np
 from firstlight.errors import InputError
 from firstlight.model.image import Image
 from firstlight.ops.color.channels import need_three
+from firstlight.ops.color.mix import mixed
 from firstlight.ops.registry import Params, Reach, operation
 
 WEIGHTS = {"human": (0.299, 0.587, 0.114), "equal": (1 / 3, 1 / 3, 1 / 3), "green": (0.0, 1.0, 0.0)}
@@ -21,7 +22,7 @@ class Grey(Params):
     ``direct``: the samples of a mosaic as they are, each of its own colour, at full resolution (balance them first)."""
 
 
-@operation("color:grey", reach=Reach.PIXEL)
+@operation("color:grey", version=2, reach=Reach.PIXEL)
 def grey(image: Image, p: Grey) -> Image:
     """Make one grey channel of red, green and blue, or of the samples of a mosaic.
 
@@ -48,13 +49,10 @@ def grey(image: Image, p: Grey) -> Image:
             )
         return image.replace(meta=meta.replace(cfa=None))
     need_three("color:grey", image)
-    parts = [(channel, np.float32(share)) for channel, share in enumerate(WEIGHTS[p.weights]) if share]
-    squared = float(sum(share**2 for _, share in parts))
-    return image.replace(
-        data=sum(share * image.data[channel] for channel, share in parts),
-        variance=None if image.variance is None else sum(share**2 * image.variance[c] for c, share in parts),
-        flags=np.bitwise_or.reduce([image.flags[channel] for channel, _ in parts]),
+    weights = np.array([WEIGHTS[p.weights]], np.float32)
+    squared = float((weights**2).sum())
+    return mixed(image, weights).replace(
         meta=meta.replace(
             gain=meta.gain and meta.gain / squared, read_noise=meta.read_noise and meta.read_noise / squared**0.5
-        ),
+        )
     )

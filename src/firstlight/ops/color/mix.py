@@ -6,8 +6,11 @@ import numpy as np
 from pydantic import field_validator
 
 from firstlight.errors import InputError
+from firstlight.kernels.mixing import mix_channels
 from firstlight.model.image import Image
+from firstlight.ops.parts import across, each_row_part
 from firstlight.ops.registry import Params, Reach, operation
+from firstlight.ops.stretch.levels import set_bits
 from firstlight.ops.stretch.numbers import parse_numbers
 
 
@@ -24,7 +27,7 @@ class Mix(Params):
         return text
 
 
-@operation("color:mix", reach=Reach.PIXEL)
+@operation("color:mix", version=2, reach=Reach.PIXEL)
 def mix(image: Image, p: Mix) -> Image:
     """Make each channel a sum of shares of all channels: narrowband palettes, corrections of filters, grey.
 
@@ -52,15 +55,24 @@ def mix(image: Image, p: Mix) -> Image:
 
 def mixed(image: Image, matrix: np.ndarray) -> Image:
     """The channels times a matrix (rows, channels)."""
+    shape = (len(matrix), *image.shape[1:])
+
+    def summed(array: np.ndarray, shares: np.ndarray) -> np.ndarray:
+        x, out = across(array), np.empty(shape, np.float32)
+        each_row_part(shape, lambda first, last: mix_channels(x, first, last, shares, across(out)))
+        return out
+
     m = matrix.astype(np.float32)
-    # A channel without a share must not bring its gaps along.
-    parts = [[(c, share) for c, share in enumerate(row) if share] or [(0, np.float32(0))] for row in m]
+    variance = None if image.variance is None else summed(image.variance, m**2)
+    return image.replace(data=summed(image.data, m), variance=variance, flags=_flags_of_shares(image, m))
 
-    def summed(array: np.ndarray, power: int) -> np.ndarray:
-        return np.stack([sum(share**power * array[c] for c, share in row) for row in parts])  # type: ignore[misc]
 
-    return image.replace(
-        data=summed(image.data, 1),
-        variance=None if image.variance is None else summed(image.variance, 2),
-        flags=np.stack([np.bitwise_or.reduce([image.flags[c] for c, _ in row]) for row in parts]),
-    )
+def _flags_of_shares(image: Image, matrix: np.ndarray) -> np.ndarray:
+    """Flags OR-ed over the channels that have a share; one without must not bring its gaps along."""
+    if not set_bits(image):
+        return image.flags if len(matrix) == image.shape[0] else np.zeros((len(matrix), *image.shape[1:]), np.uint16)
+    out = np.zeros((len(matrix), *image.shape[1:]), np.uint16)
+    for row, plane in zip(matrix, out):
+        for channel in np.flatnonzero(row):
+            plane |= image.flags[channel]
+    return out

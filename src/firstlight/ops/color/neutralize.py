@@ -8,14 +8,20 @@ import numpy as np
 from pydantic import Field
 
 from firstlight.errors import InputError
+from firstlight.kernels.mixing import ADD, MULT, SMOOTH, shift_plane
 from firstlight.model.flags import Flag, has
 from firstlight.model.image import Image
+from firstlight.ops.calibrate.sights import ALL
 from firstlight.ops.calibrate.surface import Cells
 from firstlight.ops.color.channels import need_three
+from firstlight.ops.parts import each_part, each_plane_part
 from firstlight.ops.registry import Params, Reach, operation
+from firstlight.ops.stretch.levels import set_bits
+from firstlight.ops.stretch.sample import sample
 from firstlight.units import Px, Sigma
 
 NO_SKY = Flag.NO_DATA | Flag.NOT_FINITE | Flag.SATURATED
+MODES = {"smooth": SMOOTH, "uniform": ADD, "add": ADD, "mult": MULT}
 ENOUGH = 1_000_000
 """Pixels that settle a level to a thousandth of the noise."""
 
@@ -34,7 +40,7 @@ class Neutralize(Params):
     is larger, above the background a pixel counts as bright."""
 
 
-@operation("color:neutralize", reach=Reach.FRAME, version=2)
+@operation("color:neutralize", reach=Reach.FRAME, version=3)
 def neutralize(image: Image, p: Neutralize, mask: Image | None = None) -> Image:
     """Bring the backgrounds of the three channels together: the sky turns grey, bright pixels keep their colour.
 
@@ -59,7 +65,7 @@ def neutralize(image: Image, p: Neutralize, mask: Image | None = None) -> Image:
     [3.0, 3.0, 3.0]
     """
     need_three("color:neutralize", image)
-    found = [background_and_noise(image, channel, p.scale, p.sigma, mask) for channel in range(3)]
+    found = each_part(lambda channel: background_and_noise(image, channel, p.scale, p.sigma, mask), range(3))
     levels = np.array([level for level, _ in found])
     target = {"mean": levels.mean(), "lowest": levels.min(), "highest": levels.max()}[p.level]
     if p.mode == "mult" and not (levels > 0).all():
@@ -67,35 +73,26 @@ def neutralize(image: Image, p: Neutralize, mask: Image | None = None) -> Image:
             f"color:neutralize: mode=mult, but the backgrounds are {', '.join(f'{v:.4g}' for v in levels)} "
             f"{image.unit}; all must be above 0; use mode=smooth"
         )
-    data = np.empty_like(image.data)
-    variance = None if image.variance is None else image.variance.copy()
-    for channel, (level, noise) in enumerate(found):
-        shift = target - level
-        threshold = p.sigma * max(abs(shift), noise)
-        plane = image.data[channel]
+    data = np.empty(image.shape, np.float32)
+    given, variance = image.variance, None if image.variance is None else np.empty(image.shape, np.float32)
+    nothing = np.empty(0, np.float32)
+
+    def work(channel: int, rows: slice) -> None:
+        level, noise = found[channel]
+        shift, threshold = target - level, p.sigma * max(abs(target - level), noise)
+        mode = MODES[p.mode]
         if p.mode == "uniform" or threshold == 0:
-            data[channel] = plane + np.float32(shift)
-            continue
-        factor, slope = _shares(plane - np.float32(level), np.float32(threshold), p.mode, variance is not None)
-        if p.mode == "mult":
-            gain = np.float32(target / level - 1)
-            data[channel] = plane * (1 + gain * factor)
-            slope = None if slope is None else 1 + gain * (factor + plane * slope)
-        else:
-            data[channel] = plane + np.float32(shift) * factor
-            slope = None if slope is None else 1 + np.float32(shift) * slope
-        if variance is not None and slope is not None:
-            variance[channel] *= slope**2
+            # Nothing is bright then.
+            mode, threshold = ADD, np.inf
+        plane, done = (planes[channel, rows].reshape(-1) for planes in (image.data, data))
+        noisy = nothing if given is None else given[channel, rows].reshape(-1)
+        left = nothing if variance is None else variance[channel, rows].reshape(-1)
+        gain = target / level - 1 if mode == MULT else 0.0
+        numbers = (np.float32(n) for n in (level, shift, threshold, gain))
+        shift_plane(plane, noisy, *numbers, mode, done, left)
+
+    each_plane_part(image.shape, work)
     return image.replace(data=data, variance=variance)
-
-
-def _shares(above: np.ndarray, threshold: np.float32, mode: str, sloped: bool) -> tuple[np.ndarray, np.ndarray | None]:
-    """Share of the shift that a pixel gets, and (where asked for) how it changes with the pixel."""
-    if mode == "add":
-        factor = np.clip(2 - above / threshold, 0, 1)
-        return factor, np.where((factor > 0) & (factor < 1), -1 / threshold, np.float32(0)) if sloped else None
-    factor = threshold / np.maximum(above, threshold)
-    return factor, np.where(above > threshold, -(factor**2) / threshold, np.float32(0)) if sloped else None
 
 
 def background_and_noise(
@@ -107,23 +104,28 @@ def background_and_noise(
     no objects) are left out until none is; the mean of the others is the background. Stars lift a median a little, in
     each channel: what a finer look at the pixels near it says is added.
     """
-    good = ~has(image.flags[channel], NO_SKY)
-    if mask is not None:
-        good &= ~(np.broadcast_to(mask.data, image.shape)[channel] > 0)
-    if not good.any():
+    plane, flags = image.data[channel], image.flags[channel]
+    objects = None if mask is None else np.broadcast_to(mask.data, image.shape)[channel]
+    good = ALL if objects is None and not set_bits(image) & NO_SKY else _sky(flags, objects)
+    pixels = sample(plane)[_sky(sample(flags), None if objects is None else sample(objects))]
+    if not pixels.size:
         return 0.0, 0.0
-    plane = image.data[channel]
     cells = Cells.of(plane, good, min(scale, *plane.shape)).value
     values = np.sort(cells[np.isfinite(cells)])
     if len(values) > 1:
         values = _without_bright(values, sigma)
-    pixels = plane[good]
     pixels = np.sort(pixels[:: max(pixels.size // ENOUGH, 1)]).astype(np.float64)
     if len(values):
         # Pixels of the darker squares alone, as far as levels tell them.
         pixels = pixels[pixels <= values[-1] + 3 * max(values[-1] - values[0], _spread(pixels))]
     pixels = _without_bright(pixels, 3.0)
     return float(np.median(pixels)), _spread(pixels)
+
+
+def _sky(flags: np.ndarray, objects: np.ndarray | None) -> np.ndarray:
+    """Where pixels may be sky."""
+    free = ~has(flags, NO_SKY)
+    return free if objects is None else free & ~(objects > 0)
 
 
 def _without_bright(values: np.ndarray, sigma: float) -> np.ndarray:

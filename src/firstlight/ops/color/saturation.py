@@ -9,6 +9,7 @@ from pydantic import Field
 
 from firstlight.model.image import Image
 from firstlight.ops.color.channels import need_three
+from firstlight.ops.color.mix import mixed
 from firstlight.ops.registry import Params, Reach, operation
 from firstlight.ops.stretch.asinh import WEIGHTS
 from firstlight.ops.stretch.levels import joined_flags
@@ -32,7 +33,7 @@ class Saturation(Params):
     alike."""
 
 
-@operation("color:saturation", reach=Reach.FRAME, version=2)
+@operation("color:saturation", reach=Reach.FRAME, version=3)
 def saturation(image: Image, p: Saturation) -> Image:
     """Move each colour away from (or towards) the luminance of its pixel, which stays.
 
@@ -51,11 +52,8 @@ def saturation(image: Image, p: Saturation) -> Image:
     """
     need_three("color:saturation", image)
     weights = np.array(WEIGHTS[p.luminance], np.float32)
-    flags = joined_flags(image)
     if p.method == "linear" and p.width == 360 and p.background == 0:
-        mix = p.factor * np.eye(3, dtype=np.float32) + np.float32(1 - p.factor) * weights
-        variance = None if image.variance is None else np.tensordot(mix**2, image.variance, axes=1)
-        return image.replace(data=np.tensordot(mix, image.data, axes=1), variance=variance, flags=flags)
+        return mixed(image, p.factor * np.eye(3) + (1 - p.factor) * weights).replace(flags=joined_flags(image))
     data = np.where(np.isfinite(image.data), image.data, 0)
     grey = np.tensordot(weights, data, axes=1)
     if p.method == "linear":
@@ -68,8 +66,10 @@ def saturation(image: Image, p: Saturation) -> Image:
     if p.background:
         brightest = float(np.max(np.where(image.good.all(axis=0), grey, 0), initial=0.0))
         share = share * np.clip(grey / np.float32(max(p.background * brightest, 1e-12)), 0, 1)
-    mixed = data + share * (strong - data)
-    return image.replace(data=np.where(np.isfinite(image.data), mixed, image.data), variance=None, flags=flags)
+    moved = data + share * (strong - data)
+    return image.replace(
+        data=np.where(np.isfinite(image.data), moved, image.data), variance=None, flags=joined_flags(image)
+    )
 
 
 def near_hue(rgb: np.ndarray, hue: float, width: float) -> np.ndarray:

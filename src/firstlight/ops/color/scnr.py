@@ -7,13 +7,17 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
+from firstlight.kernels.mixing import hold_channel
 from firstlight.model.image import Image
 from firstlight.ops.color.channels import NAMES, need_three
+from firstlight.ops.parts import across, each_row_part
 from firstlight.ops.registry import Params, Reach, operation
 from firstlight.ops.stretch.asinh import WEIGHTS
 from firstlight.ops.stretch.levels import joined_flags
 from firstlight.ops.words import spelled
 
+LIMITS = ("average", "maximum", "maximum_mask", "additive_mask", "minimum")
+"""In the order of the kernel's modes."""
 Limit = Annotated[
     Literal["average", "maximum", "maximum_mask", "additive_mask", "minimum"],
     spelled({"avg": "average", "max": "maximum", "min": "minimum"}),
@@ -34,7 +38,7 @@ class Scnr(Params):
     """Add to all channels what the pixel lost in luminance."""
 
 
-@operation("color:scnr", reach=Reach.PIXEL, version=2)
+@operation("color:scnr", reach=Reach.PIXEL, version=3)
 def scnr(image: Image, p: Scnr) -> Image:
     """Hold a channel, usually green, at the average of the other two where it exceeds it (subtractive chromatic noise).
 
@@ -57,22 +61,18 @@ def scnr(image: Image, p: Scnr) -> Image:
     """
     need_three("color:scnr", image)
     held = NAMES.index(p.channel)
-    first, second = (image.data[c] for c in range(3) if c != held)
-    own = image.data[held]
-    amount = np.float32(p.amount)
-    data, flags = image.data.copy(), image.flags.copy()
-    if p.limit in ("maximum_mask", "additive_mask"):
-        others = np.maximum(first, second) if p.limit == "maximum_mask" else first + second
-        keep = np.clip(others, 0, 1)
-        # NaN beside a good value: the value stays.
-        data[held] = np.fmin(own, own * ((1 - amount) * (1 - keep) + keep))
-    elif p.limit == "minimum":
-        data[held] = np.fmax(own, (1 - amount) * own + amount * np.minimum(first, second))
-    else:
-        limit = np.float32(0.5) * (first + second) if p.limit == "average" else np.maximum(first, second)
-        data[held] = np.fmin(own, (1 - amount) * own + amount * limit)
-    flags[held] = joined_flags(image)[held]
-    if p.keep_luminance:
-        data += np.float32(WEIGHTS["human"][held]) * np.nan_to_num(own - data[held])
-        flags = joined_flags(image)
-    return image.replace(data=data, flags=flags, variance=None)
+    others = np.array([c for c in range(3) if c != held])
+    mode = LIMITS.index(p.limit)
+    weight = np.float32(WEIGHTS["human"][held] if p.keep_luminance else 0.0)
+    x, data = across(image.data), np.empty(image.shape, np.float32)
+
+    def work(first: int, last: int) -> None:
+        hold_channel(x, first, last, held, others, mode, np.float32(p.amount), weight, across(data))
+
+    each_row_part(image.shape, work)
+    joined = joined_flags(image)
+    flags = joined
+    if joined is not image.flags and not p.keep_luminance:
+        flags = image.flags.copy()
+        flags[held] = joined[held]
+    return image.replace(data=data, flags=flags, variance=None, checked=True)
