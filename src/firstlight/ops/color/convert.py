@@ -7,19 +7,19 @@ from typing import Annotated, Literal
 import numpy as np
 
 from firstlight.errors import InputError
-from firstlight.model.image import Image
+from firstlight.kernels.spaces import SPACES, convert_colours
+from firstlight.model.image import Image, PixelUnit
 from firstlight.ops.color.channels import need_three
-from firstlight.ops.color.lightness import TO_XYZ
-from firstlight.ops.color.spaces import from_space, to_space
+from firstlight.ops.color.lightness import FROM_XYZ, TO_XYZ, WHITE
+from firstlight.ops.parts import across, each_row_part
 from firstlight.ops.registry import Params, Reach, operation
-from firstlight.ops.stretch.levels import joined_flags, normalised
+from firstlight.ops.stretch.levels import joined_flags, white_level
 from firstlight.ops.words import spelled
 
 ALSO = spelled(
     {"RGB": "rgb", "RGB CIE": "rgb", "XYZ": "xyz", "LAB": "lab", "LCH": "lch", "HSV": "hsv", "L": "luminance",
      "V": "value", "CIEL": "lightness", "GRAY": "grey", "gray": "grey"}
 )  # fmt: skip
-_ROWS = 64
 
 
 Space = Annotated[Literal["rgb", "srgb", "xyz", "lab", "lch", "hsv", "luminance", "value", "lightness", "grey"], ALSO]
@@ -34,7 +34,7 @@ class Convert(Params):
     channel."""
 
 
-@operation("color:convert", reach=Reach.PIXEL)
+@operation("color:convert", version=2, reach=Reach.PIXEL)
 def convert(image: Image, p: Convert) -> Image:
     """Convert the channels of an image from one colour space to another; each way back gives the image again.
 
@@ -54,7 +54,6 @@ def convert(image: Image, p: Convert) -> Image:
     InputError
         Three channels are needed, or one for a source of one channel.
 
-    >>> from firstlight.model.image import PixelUnit
     >>> grey = Image(np.full((3, 1, 1), 0.18418652), unit=PixelUnit.NORMALISED)
     >>> abs(convert(grey, Convert(target="lab")).data.ravel().round(4)).tolist()
     [0.5, 0.0, 0.0]
@@ -64,31 +63,19 @@ def convert(image: Image, p: Convert) -> Image:
         raise InputError(f"color:convert: source={p.source} is one channel; the image has {image.shape[0]}")
     if not one:
         need_three("color:convert", image)
-    scaled = normalised(image)
-    to_one = p.target in ("luminance", "value", "lightness", "grey")
-    data = np.empty((1 if to_one else 3, *image.shape[1:]), np.float32)
-    for top in range(0, image.shape[1], _ROWS):
-        rows = slice(top, top + _ROWS)
-        # In double precision: a cube and its root would cost the last digits of what comes back.
-        rgb = _linear(scaled.data[:, rows].astype(np.float64), p.source)
-        data[:, rows] = _grey(rgb, p.target) if to_one else to_space(rgb, p.target)
-    flags = joined_flags(image)
-    return scaled.replace(data=data, flags=np.broadcast_to(flags[:1], data.shape).copy(), variance=None)
+    channels = 1 if p.target in ("luminance", "value", "lightness", "grey") else 3
+    shape = (channels, *image.shape[1:])
+    x, data = across(image.data), np.empty(shape, np.float32)
+    factor = np.float32(1 / white_level(image))
+    source, target = SPACES.index(p.source), SPACES.index(p.target)
 
+    def work(first: int, last: int) -> None:
+        convert_colours(x, first, last, factor, source, target, TO_XYZ, FROM_XYZ, WHITE, across(data))
 
-def _linear(values: np.ndarray, source: str) -> np.ndarray:
-    if len(values) == 3:
-        return from_space(values, source)
-    if source == "lightness":
-        lab = np.concatenate([values, np.zeros((2, *values.shape[1:]))])
-        return from_space(lab, "lab")
-    return np.repeat(values, 3, axis=0)
-
-
-def _grey(rgb: np.ndarray, target: str) -> np.ndarray:
-    if target == "value":
-        return rgb.max(axis=0)
-    if target == "grey":
-        return rgb.mean(axis=0)
-    luminance = np.tensordot(TO_XYZ[1], rgb, axes=1)
-    return luminance if target == "luminance" else to_space(np.stack([luminance] * 3), "lab")[0]
+    each_row_part(shape, work)
+    joined = joined_flags(image)
+    if channels == image.shape[0]:
+        flags = joined
+    else:
+        flags = np.broadcast_to(joined[:1], shape).copy()
+    return image.replace(data=data, flags=flags, variance=None, unit=PixelUnit.NORMALISED)
