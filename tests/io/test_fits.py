@@ -13,6 +13,8 @@ from firstlight.errors import FrameError
 from firstlight.io.fits_writer import write_raw_fits
 from firstlight.io.read import open_frame, read
 from firstlight.model.flags import Flag
+from firstlight.model.image import Image
+from firstlight.pipeline.picture import write_colours
 
 PIXELS = np.arange(40 * 50, dtype=np.uint16).reshape(40, 50) + 30000
 
@@ -157,6 +159,70 @@ def test_primary_keywords_are_inherited(tmp_path):
     frame = open_frame(path)
     assert (frame.meta.exposure, frame.meta.gain) == (12.5, 2.5)
     assert any("2 images, some of other sizes" in note for note in frame.meta.notes)
+
+
+def three(path, names, *, key="EXTNAME", shapes=None, kind=fits.ImageHDU, more=()):
+    """A file of images with these names; the first holds 1 + x, the next 2 + x ..."""
+    units = []
+    for k, name in enumerate(names):
+        shape = (shapes or [(6, 9)] * 9)[k]
+        data = (k + 1.0 + np.zeros(shape)).astype(np.float32)
+        units.append(kind(data, fits.Header([(key, name), ("OBJECT", f"{name} field")])))
+    fits.HDUList([fits.PrimaryHDU(header=fits.Header([("EXPTIME", 12.5)])), *units, *more]).writeto(path)
+    return path
+
+
+@pytest.mark.parametrize("kind", [fits.ImageHDU, fits.CompImageHDU])
+@pytest.mark.parametrize(
+    ("names", "key", "order"),
+    [
+        (("RED", "GREEN", "BLUE"), "EXTNAME", (1, 2, 3)),
+        (("Blue", "Red", "Green"), "FILTER", (2, 3, 1)),
+        (("G", "B", "R"), "EXTNAME", (3, 1, 2)),
+    ],
+)
+def test_three_images_named_by_colours_are_one(tmp_path, kind, names, key, order):
+    frame = open_frame(three(tmp_path / "rgb.fits", names, key=key, kind=kind))
+    assert frame.shape == (3, 6, 9)
+    assert frame.meta.exposure == 12.5
+    assert frame.meta.filter == (None if key == "EXTNAME" else "Red+Green+Blue")
+    assert any("taken as one in colour" in note for note in frame.meta.notes)
+    image = frame.read()
+    assert image.data[:, 2, 3].tolist() == list(order)
+    assert frame.rows(2, 4).shape == (3, 2, 9)
+    out = np.empty((3, 2, 9), frame.dtype)
+    if frame.read_into(2, 4, out):
+        assert out[:, 0, 0].tolist() == list(order)
+
+
+@pytest.mark.parametrize(
+    ("names", "more"),
+    [
+        (("RED", "GREEN"), {}),
+        (("RED", "GREEN", "GREEN"), {}),
+        (("RED", "GREEN", "OTHER"), {}),
+        (("RED", "GREEN", "BLUE", "LUM"), {}),
+        (("RED", "GREEN", "BLUE"), {"shapes": [(6, 9), (6, 9), (6, 8)]}),
+        (("RED", "GREEN", "BLUE"), {"shapes": [(3, 6, 9)] * 3}),
+    ],
+)
+def test_other_images_of_a_file_are_not_taken_for_colours(tmp_path, names, more):
+    frame = open_frame(three(tmp_path / "mef.fits", names, **more))
+    assert not any("taken as one" in note for note in frame.meta.notes)
+    assert frame.read().data.max() == 1
+
+
+def test_a_colour_that_is_cut_short_is_named(tmp_path):
+    path = three(tmp_path / "rgb.fits", ("RED", "GREEN", "BLUE"), shapes=[(600, 9)] * 3)
+    path.write_bytes(path.read_bytes()[:-9000])
+    with pytest.raises(FrameError, match="cut short"):
+        open_frame(path)
+
+
+def test_what_is_written_for_ds9_is_read_as_it_was(tmp_path):
+    image = Image(np.random.default_rng(2).random((3, 8, 11)).astype(np.float32))
+    write_colours(tmp_path / "ds9.fits", image)
+    np.testing.assert_array_equal(open_frame(tmp_path / "ds9.fits").read().data, image.data)
 
 
 def test_mask_and_variance_of_another_program(tmp_path):

@@ -164,3 +164,28 @@ class FitsSource:
         if self.interleaved:
             return np.ascontiguousarray(data.transpose(2, 0, 1))
         return data.reshape(-1, height, width)[:channels]
+
+
+@dataclass(frozen=True)
+class ColourSource:
+    """Red, green and blue that are images of their own in one FITS file."""
+
+    colours: tuple[FitsSource, ...]
+
+    @property
+    def path(self) -> Path:
+        return self.colours[0].path
+
+    def rows(self, top: int, bottom: int) -> np.ndarray:
+        return np.concatenate([each.rows(top, bottom) for each in self.colours])
+
+    def read_into(self, top: int, bottom: int, out: np.ndarray) -> bool:
+        """As that of `FitsSource`."""
+        return all(each.read_into(top, bottom, out[k : k + 1]) for k, each in enumerate(self.colours))
+
+    def check(self) -> None:
+        for each in self.colours:
+            each.check()
+
+    def planes(self) -> tuple[None, None]:
+        return None, None

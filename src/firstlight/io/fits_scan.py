@@ -33,6 +33,8 @@ _EXTRA_NAMES = {
     "REJECTED_HIGH",
     "SCATTER",
 }
+_COLOURS = {"R": 0, "RED": 0, "G": 1, "GREEN": 1, "B": 2, "BLUE": 2}
+"""Names of the images that are red, green and blue of one."""
 
 
 @dataclass(frozen=True)
@@ -174,6 +176,8 @@ class Found:
     flags_index: int | None
     variance_index: int | None
     notes: tuple[str, ...]
+    colours: tuple[int, ...] = ()
+    """Red, green and blue, where these are three images of the file; the unit is red then."""
 
 
 def find_image(source: FitsBytes) -> Found:
@@ -183,25 +187,29 @@ def find_image(source: FitsBytes) -> Found:
     images = [i for i, unit in enumerate(units) if unit.is_image]
     if not images:
         raise FrameError(f"{name}: holds no image: {_what_it_holds(units)}; a 2-D image or a colour cube is needed")
+    colours = _colours(units, images)
     index = next((i for i in images if units[i].name not in _EXTRA_NAMES), images[0])
+    index = colours[0] if colours else index
     unit = units[index]
     if unit.bitpix not in DTYPES:
         raise FrameError(
             f"{name}: BITPIX is {unit.bitpix}; 8, 16, 32, 64, -32 and -64 are allowed; the header is broken"
         )
     notes = []
-    end = unit.data_start + unit.data_size
-    if source.size < end:
-        lost = min(end - source.size, unit.data_size)
-        raise FrameError(
-            f"{name}: cut short: {lost} of {unit.data_size} bytes of pixels are missing "
-            f"({100 * lost / max(unit.data_size, 1):.0f} %); copy it again from the camera's computer"
-        )
+    for each in [units[i] for i in colours] or [unit]:
+        lost = min(each.data_start + each.data_size - source.size, each.data_size)
+        if lost > 0:
+            raise FrameError(
+                f"{name}: cut short: {lost} of {each.data_size} bytes of pixels are missing "
+                f"({100 * lost / max(each.data_size, 1):.0f} %); copy it again from the camera's computer"
+            )
     if source.size < unit.data_start + -(-unit.data_size // BLOCK) * BLOCK:
         notes.append("the padding after the pixels is cut short; all pixels are there")
     sizes = {units[i].axes for i in images if units[i].name not in _EXTRA_NAMES}
     others = [i for i in images if i != index and units[i].name not in _EXTRA_NAMES]
-    if others:
+    if colours:
+        notes.append("three images of the file, named red, green and blue, are taken as one in colour")
+    elif others:
         what = "of other sizes" if len(sizes) > 1 else "of the same size"
         notes.append(f"the file holds {len(others) + 1} images, some {what}; only the first (HDU {index}) is used")
     own = {card[0] for card in unit.header.cards}
@@ -212,7 +220,29 @@ def find_image(source: FitsBytes) -> Found:
     # The third kind of uncertainty that astropy writes, the inverse variance, is left alone.
     noise = [n for n in noise if units[beside[n]].header.get("UTYPE") != "InverseVariance"]
     variance = beside[noise[0]] if noise else None
-    return Found(unit, index, unit.header.cards + inherited, flags, variance, tuple(notes))
+    if colours:
+        # What lies beside three images is not said to be of which.
+        flags = variance = None
+    return Found(unit, index, unit.header.cards + inherited, flags, variance, tuple(notes), colours)
+
+
+def _colours(units: list[Unit], images: list[int]) -> tuple[int, ...]:
+    """Three images that are all of the file, alike, and named red, green and blue (EXTNAME, else FILTER), in this
+    order; or none."""
+    found: dict[int, int] = {}
+    mains = [i for i in images if units[i].name not in _EXTRA_NAMES]
+    for i in mains:
+        words = (units[i].name, str(units[i].header.get("FILTER", "")).strip().upper())
+        place = next((_COLOURS[word] for word in words if word in _COLOURS), None)
+        if place is not None and len(_squeezed(units[i].axes)) == 2:
+            found[place] = i
+    if len(mains) != 3 or len(found) != 3:
+        return ()
+    stored = [
+        (_squeezed(u.axes), u.bitpix, u.compressed, *(u.header.get(k) for k in ("BSCALE", "BZERO", "BLANK", "BUNIT")))
+        for u in (units[i] for i in found.values())
+    ]
+    return tuple(found[place] for place in range(3)) if all(each == stored[0] for each in stored) else ()
 
 
 def _squeezed(axes: tuple[int, ...]) -> tuple[int, ...]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from firstlight.io import convert
 from firstlight.io.cards import Card, Header
-from firstlight.io.fits import FitsSource
-from firstlight.io.fits_scan import DTYPES, find_image, layout, open_bytes
+from firstlight.io.fits import ColourSource, FitsSource
+from firstlight.io.fits_scan import DTYPES, Unit, find_image, layout, open_bytes, scan
 from firstlight.io.frame import Frame
 from firstlight.io.header import meta_from_header
 from firstlight.model.image import PixelUnit, State
@@ -49,7 +50,7 @@ def open_fits(path: Path) -> list[Frame]:
         # Compressed floats are decoded as floats: their own scaling is inside the tiles.
         scale, zero = 1.0, 0.0
     packed = content.content is not None
-    source = FitsSource(
+    source: FitsSource | ColourSource = FitsSource(
         path,
         found.index,
         shape,
@@ -64,7 +65,12 @@ def open_fits(path: Path) -> list[Frame]:
         found.flags_index,
         found.variance_index,
     )
-    meta = meta_from_header(found.cards, path, shape)
+    cards = found.cards
+    if found.colours:
+        units = scan(content)
+        source = ColourSource(tuple(_source_of(source, units[i], i) for i in found.colours))
+        shape, cards = (3, *shape[1:]), _of_all_colours(cards, [units[i] for i in found.colours])
+    meta = meta_from_header(cards, path, shape)
     notes += meta.notes
     sources = dict(meta.sources)
     saturation = meta.saturation
@@ -93,6 +99,17 @@ def open_fits(path: Path) -> list[Frame]:
             history=history_of(header),
         )
     ]
+
+
+def _source_of(red: FitsSource, unit: Unit, index: int) -> FitsSource:
+    return replace(red, index=index, offset=unit.data_start, size=unit.data_size, header_start=unit.header_start)
+
+
+def _of_all_colours(cards: Sequence[Card], units: Sequence[Unit]) -> tuple[Card, ...]:
+    """The cards of red without what is its own: its name, and its filter, which becomes that of all."""
+    filters = [str(unit.header.get("FILTER", "")).strip() for unit in units]
+    joined: tuple[Card, ...] = (("FILTER", "+".join(filters), ""),) if all(filters) else ()
+    return (*(card for card in cards if card[0] not in ("FILTER", "EXTNAME")), *joined)
 
 
 def _full_scale(bitpix: int, zero: float, scale: float) -> float | None:

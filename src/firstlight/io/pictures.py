@@ -9,10 +9,10 @@ import numpy as np
 from firstlight.errors import InputError
 from firstlight.io.atomic import atomic_path
 from firstlight.io.fits_writer import format_card, is_writable
-from firstlight.io.icc import profile
+from firstlight.io.icc import Space, into_space, profile
 from firstlight.io.png import write_png
 from firstlight.io.product_header import product_cards
-from firstlight.model.image import Image
+from firstlight.model.image import Image, State
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 JPEG_QUALITY = 92
@@ -29,10 +29,12 @@ def write_picture(
     image: Image | None = None,
     story: str = "",
     quality: int = JPEG_QUALITY,
+    space: Space = "srgb",
 ) -> None:
     """Write values in 0..1 as PNG, JPEG or TIFF; what lies outside is cut to black or white.
 
-    The numbers are those of sRGB, coded for the eye; an ICC profile in the file says so.
+    The numbers given are those of sRGB, coded for the eye; those in the file are of the colour space asked for, and an
+    ICC profile says so.
 
     Parameters
     ----------
@@ -45,6 +47,7 @@ def write_picture(
     story : str
         How it was made (JSON, ASCII); `firstlight.io.story.read_story` finds it again.
     quality : of JPEG, 1 to 100.
+    space : of the file's numbers; wider ones keep colours that lie beyond sRGB.
 
     Raises
     ------
@@ -65,19 +68,20 @@ def write_picture(
         raise InputError(f"{path}: {bits} bits a colour; 8 and 16 are allowed")
     if bits == 16 and suffix in (".jpg", ".jpeg"):
         raise InputError(f"{path}: JPEG holds 8 bits a colour, 16 were asked for; write .png or .tif")
-    pixels = _quantised(data, bits)
+    pixels = _quantised(into_space(data, space), bits)
     pixels = pixels[::-1] if bottom_up else pixels
     text = _description(image)
     if suffix in (".tif", ".tiff"):
-        _write_tiff(path, pixels, text, story, linear=False)
+        _write_tiff(path, pixels, text, story, profile(pixels.shape[2], linear=False, space=space))
     elif suffix == ".png":
-        write_png(path, pixels, text, story, profile(pixels.shape[2], linear=False))
+        write_png(path, pixels, text, story, profile(pixels.shape[2], linear=False, space=space))
     else:
-        _write_jpeg(path, pixels, story, quality)
+        _write_jpeg(path, pixels, story, quality, profile(pixels.shape[2], linear=False, space=space))
 
 
-def write_float_tiff(path: Path, image: Image, story: str = "") -> None:
-    """A linear image as 32-bit float TIFF, its values unchanged, its header in the description, a linear ICC profile.
+def write_float_tiff(path: Path, image: Image, story: str = "", space: Space = "srgb") -> None:
+    """An image as 32-bit float TIFF, its values unchanged, its header in the description; the ICC profile is linear
+    where the image is; ``space`` is that of its values.
 
     Raises
     ------
@@ -87,7 +91,8 @@ def write_float_tiff(path: Path, image: Image, story: str = "") -> None:
     if image.shape[0] not in (1, 3):
         raise InputError(f"{path}: {image.shape[0]} channels; TIFF is written with 1 or 3; write .fits")
     pixels = np.ascontiguousarray(image.data.transpose(1, 2, 0))
-    _write_tiff(Path(path), pixels, _description(image), story, linear=True)
+    icc = profile(pixels.shape[2], linear=image.state is State.LINEAR, space=space)
+    _write_tiff(Path(path), pixels, _description(image), story, icc)
 
 
 def _quantised(data: np.ndarray, bits: int) -> np.ndarray:
@@ -114,7 +119,7 @@ def _description(image: Image | None) -> str:
     return "\n".join(format_card(*card).rstrip() for card in cards if len(format_card(*card)) == 80)
 
 
-def _write_tiff(path: Path, pixels: np.ndarray, text: str, story: str, *, linear: bool) -> None:
+def _write_tiff(path: Path, pixels: np.ndarray, text: str, story: str, icc: bytes) -> None:
     import tifffile
 
     color = pixels.shape[2] == 3
@@ -126,17 +131,16 @@ def _write_tiff(path: Path, pixels: np.ndarray, text: str, story: str, *, linear
             description=text or None,
             metadata=None,
             software="firstlight",
-            iccprofile=profile(pixels.shape[2], linear=linear),
+            iccprofile=icc,
             extratags=[(STORY_TAG, "s", 0, story, True)] if story else [],
         )
 
 
-def _write_jpeg(path: Path, pixels: np.ndarray, story: str, quality: int) -> None:
+def _write_jpeg(path: Path, pixels: np.ndarray, story: str, quality: int, icc: bytes) -> None:
     from PIL import Image as Pillow
 
     picture = Pillow.fromarray(np.ascontiguousarray(pixels if pixels.shape[2] == 3 else pixels[:, :, 0]))
     with atomic_path(path) as temporary:
         # A comment of JPEG ends at 64 kB.
         comment = {"comment": story} if 0 < len(story) < 65_000 else {}
-        icc = profile(pixels.shape[2], linear=False)
         picture.save(temporary, format="JPEG", quality=quality, subsampling=0, icc_profile=icc, **comment)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from firstlight.errors import FrameError, InputError
+from firstlight.io.icc import into_space
 from firstlight.io.pictures import write_float_tiff, write_picture
 from firstlight.io.read import read
 from firstlight.model.flags import EXCLUDED, has
@@ -37,7 +38,8 @@ def make_picture(image: Image, p: PictureSettings = PictureSettings()) -> Image:
         data = np.clip(data, 0, 1) ** np.float32(1 / p.gamma)
     if p.saturation != 1 and data.shape[0] == 3:
         data = apply(shown.replace(data=data), step("color:saturation", factor=p.saturation)).data
-    data = np.clip(data, 0, 1)
+    if p.profile == "srgb" or p.negative or p.map:
+        data = np.clip(data, 0, 1)
     if p.negative:
         data = 1 - data
     if p.map:
@@ -69,9 +71,10 @@ def write(path: Path, picture: Image, p: PictureSettings = PictureSettings()) ->
     elif p.bits == 32:
         if path.suffix.lower() not in (".tif", ".tiff"):
             raise InputError(f"{path}: 32 bits a colour; only TIFF holds them; write .tif")
-        write_float_tiff(path, picture)
+        data = into_space(picture.data, p.profile)
+        write_float_tiff(path, picture.replace(data=data), space=p.profile)
     else:
-        write_picture(path, picture.data, bits=p.bits, image=picture, quality=p.quality)
+        write_picture(path, picture.data, bits=p.bits, image=picture, quality=p.quality, space=p.profile)
 
 
 def write_colours(path: Path, image: Image) -> None:

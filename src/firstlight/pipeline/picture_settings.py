@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from firstlight.errors import InputError, nearest
+from firstlight.io.icc import Space
 from firstlight.model.image import Image, PixelUnit, State
 from firstlight.ops.chain import apply
 from firstlight.ops.registry import Params
@@ -49,6 +50,9 @@ class PictureSettings(Params):
     """Written below the picture."""
     quality: Annotated[int, Field(ge=1, le=100)] = 92
     """Of JPEG."""
+    profile: Space = "srgb"
+    """Colour space of PNG, JPEG and TIFF: ``srgb`` for screens; ``display-p3``, ``adobe-rgb`` and, with 16 bits,
+    ``prophoto`` keep colours that are stronger than those of sRGB, for programs that heed profiles."""
     bits: Literal[8, 16, 32] = 8
     """Bits a colour: 16 for PNG and TIFF, 32 (float) for TIFF."""
 

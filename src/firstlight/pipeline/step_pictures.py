@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from firstlight.errors import SpecError
+from firstlight.io.icc import Space
 from firstlight.io.pictures import write_picture
 from firstlight.io.read import read
 from firstlight.ops.align.bin import Mean, bin_mean
@@ -29,6 +30,8 @@ class Options(Params):
     """Which images, by name; several patterns are separated by blanks."""
     formats: str = "png"
     """``png`` (8 bit), ``tif`` (16 bit), ``jpg``; several are separated by blanks."""
+    profile: Space = "srgb"
+    """Colour space, as of `firstlight picture`."""
     to: str = "pictures"
     """Folder (in that of the run)."""
     largest: Annotated[Px, Field(ge=0)] = 0
@@ -45,7 +48,7 @@ def check(options: Options) -> None:
 
 def work(images: Images, options: Options) -> None:
     """Draw every chosen image."""
-    asked = [[step.pinned() for step in operations(options.steps)], options.largest]
+    asked = [[step.pinned() for step in operations(options.steps)], options.largest, options.profile]
     for name, path in images.chosen(options.images).items():
         targets = [images.folder / options.to / f"{name}.{ending}" for ending in options.formats.split()]
 
@@ -58,6 +61,9 @@ def work(images: Images, options: Options) -> None:
             for target in targets:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 bits = 16 if target.suffix == ".tif" else 8
-                write_picture(target, picture.data, bottom_up=picture.meta.bottom_up, bits=bits, image=picture)
+                write_picture(
+                    target, picture.data, bottom_up=picture.meta.bottom_up, bits=bits, image=picture,
+                    space=options.profile,
+                )  # fmt: skip
 
         images.do(name, [path], asked, make, targets)

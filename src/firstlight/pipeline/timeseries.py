@@ -178,7 +178,7 @@ def _series(group: Group, lights: list[Light], settings: SeriesSettings, run: Se
         wanted.append(index)
         if index >= n_seen and not settings.target:
             raise InputError(
-                f"{place}, where the headers say that the telescope looked, shows no star within {SNAP:g} px; it points "
+                f"{place}, where the headers say that the telescope looked, shows no star within {SNAP:g} px; it aims "
                 'less well than that: give the star, --target "RA Dec", --target x,y (px) or a name'
             )
         if index >= n_seen:
