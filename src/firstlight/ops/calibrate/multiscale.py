@@ -20,6 +20,7 @@ from firstlight.units import Px, Sigma
 CELLS_PER_SCALE = 12
 SMALLEST = 4
 ROUNDS = 10
+PROTECT = 3.0
 EMPTY = 0.05
 """Share of sky around a place below which the surface is taken from farther away."""
 
@@ -27,7 +28,7 @@ EMPTY = 0.05
 class Multiscale(Params):
     scale: Annotated[Px, Field(ge=16)] = 256
     """Structure wider than this is taken for sky gradient."""
-    protect: Annotated[Sigma, Field(ge=0.5, le=20)] = 3.0
+    protect: Annotated[Sigma, Field(ge=0.5, le=20)] = PROTECT
     """What stands above the surface by more than this is structure: it does not pull the surface up."""
     amount: Annotated[float, Field(ge=0, le=1)] = 1.0
     """Share of a structure that is kept away from the surface; 0 protects nothing."""
@@ -100,7 +101,9 @@ def _fitted(cells: surface.Cells, broad: surface.Cells, p: Multiscale, scale: in
         smooth = filled_smooth(residual, weight, sigma)
         away = residual - smooth
         centre, noise = surface.bulk(away[cells.known])
-        sky = cells.known & ~binary_dilation(cells.known & (away > centre + p.protect * noise))
+        objects = cells.known & (away > centre + p.protect * noise)
+        objects |= surface.wide_objects(away, cells.known, p.protect / PROTECT)
+        sky = cells.known & ~binary_dilation(objects)
         if np.array_equal(sky, kept):
             break
         kept = sky

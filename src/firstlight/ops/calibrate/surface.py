@@ -11,7 +11,10 @@ from firstlight.ops.calibrate.sights import ALL, Grid
 CLIP_LOW = 4.0
 CLIP_HIGH = 2.5
 """Objects only ever add light: cells are dropped sooner above the surface than below it."""
-CLIP_SMOOTH = 3.0
+WIDE = ((3, 3.0), (5, 3.5))
+"""Sides (cells) of squares whose means show objects, and how many sigma above the sky they are then. With the larger
+one too, a wide nebula of 2.4 sigma at its peak loses half as much light; a yet larger one takes bends of the sky for
+objects."""
 ABOVE = 0.05
 START = 4000
 PER_SQUARE = 4
@@ -124,21 +127,31 @@ def _least_squares(
 def sky_cells(residual: np.ndarray, known: np.ndarray, fewest: int) -> np.ndarray:
     """Cells of a residual map (rows, columns) that hold sky: among the bulk of the darker ones, not beside an object.
 
-    Objects are looked for in means over 3 x 3 cells too, where faint wide light stands out three times better.
+    Objects are looked for in means over squares of cells, where faint wide light stands out better.
     """
-    from scipy.ndimage import binary_dilation, uniform_filter
+    from scipy.ndimage import binary_dilation
 
     centre, sigma = bulk(residual[known])
     inside = known & (residual > centre - CLIP_LOW * sigma) & (residual < centre + CLIP_HIGH * sigma)
-    share = uniform_filter(known.astype(float), 3)
-    smooth = uniform_filter(np.where(known, residual, 0.0), 3) / np.maximum(share, 0.1)
-    centre, sigma = bulk(smooth[known])
-    objects = known & (smooth > centre + CLIP_SMOOTH * sigma)
+    objects = wide_objects(residual, known, 1.0)
     for grown in (2, 1, 0):
         apart = inside & ~binary_dilation(objects, iterations=grown) if grown else inside
         if np.count_nonzero(apart) >= max(4 * fewest, 0.15 * np.count_nonzero(known)):
             return apart
     return known
+
+
+def wide_objects(residual: np.ndarray, known: np.ndarray, factor: float) -> np.ndarray:
+    """Cells whose surroundings stand above the sky by ``factor`` times what is usual."""
+    from scipy.ndimage import uniform_filter
+
+    objects = np.zeros(known.shape, bool)
+    for side, sigmas in WIDE:
+        share = uniform_filter(known.astype(float), side)
+        smooth = uniform_filter(np.where(known, residual, 0.0), side) / np.maximum(share, 0.1)
+        centre, sigma = bulk(smooth[known])
+        objects |= known & (smooth > centre + factor * sigmas * sigma)
+    return objects
 
 
 def bulk(values: np.ndarray) -> tuple[float, float]:
