@@ -20,6 +20,7 @@ def command(file: Path, threads: int, as_json: bool, quiet: bool) -> None:
 
     \b
     firstlight reproduce night/firstlight/stacks/M31_L_60s.fits
+    firstlight reproduce library/ASI294MM/master_dark_300s_-10C_20260117_ab12cd.fits
     """
     import json
 

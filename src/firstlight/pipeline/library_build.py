@@ -278,6 +278,7 @@ class _Build:
         bad = verdict is not None and verdict.bad and not self.settings.accept
         words = "" if verdict is None else verdict.words
         record |= {"considered": considered, "verdict": words, REFUSED: words if bad else ""}
+        record["settings"] = self.settings.stack.model_dump()
         path = self.library.place(plan, identity)
         path.parent.mkdir(parents=True, exist_ok=True)
         write(path, master.image, provenance=record)

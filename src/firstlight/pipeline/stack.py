@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-import firstlight
 from firstlight.errors import FrameError, InputError
+from firstlight.io.content import QUICK_HASH, known_hash
 from firstlight.io.copies import without_copies
+from firstlight.io.frame import file_of
 from firstlight.io.read import find_files, open_frame
 from firstlight.io.scratch import Scratch
 from firstlight.io.write import write
@@ -40,6 +41,7 @@ from firstlight.pipeline.room import MAPS_PER_PIXEL, PER_PIXEL, check_room, n_pi
 from firstlight.pipeline.scale import compare_stars, defects_of
 from firstlight.pipeline.solve_stacks import with_solved_plate
 from firstlight.pipeline.stack_settings import StackSettings
+from firstlight.pipeline.story import versions
 from firstlight.pipeline.tracking import attended
 
 MASTERS = {Kind.BIAS: Kind.MASTER_BIAS, Kind.DARK: Kind.MASTER_DARK, Kind.FLAT: Kind.MASTER_FLAT,
@@ -109,7 +111,7 @@ def stack_files(
     clock = Clock(progress or Progress())
     paths = [path for given in files for path in (find_files(given) if Path(given).is_dir() else [Path(given)])]
     output = Path(output)
-    paths = [path for path in paths if path.resolve() != output.resolve()]
+    paths = [path.absolute() for path in paths if path.resolve() != output.resolve()]
     # A file given twice, by a folder and by its name, would count its exposures twice.
     files_given, paths = paths, list({path.resolve(): path for path in paths}.values())
     if not paths:
@@ -368,12 +370,14 @@ class _Run:
 
     def _provenance(self, result: FilesResult) -> dict[str, Any]:
         return {
+            "made_by": "stack",
             "program": "firstlight",
-            "version": firstlight.__version__,
+            "versions": versions(),
             "settings": self.settings.model_dump(exclude={"threads", "memory"}),
             "inputs": [
                 {
                     "file": str(part.member.frame.path),
+                    QUICK_HASH: known_hash(file_of(part.member.frame)),
                     "frames": part.member.frame.meta.n_combined,
                     "weight": round(part.weight, 6),
                     "scale": round(float(part.gain.mean()), 6),
