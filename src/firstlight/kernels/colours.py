@@ -158,6 +158,17 @@ def fade_colours(x, first, last, factor, top, cells, start, shift, above, below,
             for i in range(n):
                 v = own[i] * factor
                 largest[i] = v if v > largest[i] else largest[i]
+        bright = zero
+        for i in range(n):
+            bright = largest[i] if largest[i] > bright else bright
+        if not bright > one:
+            # Most of a sky is dark: nothing to look up.
+            for c in range(channels):
+                own, done = x[c, begin : begin + n], out[c, begin : begin + n]
+                for i in range(n):
+                    v = own[i] * factor
+                    done[i] = zero if v < zero else v
+            continue
         for i in range(n):
             m = largest[i]
             left[i] = _at_most((m if m > one else one) - one, top)

@@ -46,12 +46,28 @@ def test_faint_and_bright_show_at_once():
 
 def test_where_nothing_is_seen_dark_stays_dark_and_white_white():
     dark, white = np.zeros((1, 40, 40), np.float32), np.ones((1, 40, 40), np.float32)
-    np.testing.assert_array_equal(blend_by_entropy([dark, dark], 4, 0), 0)
-    np.testing.assert_array_equal(blend_by_entropy([white, white], 4, 0), 1)
+    np.testing.assert_array_equal(blended(2, dark, dark), 0)
+    np.testing.assert_array_equal(blended(2, white, white), 1)
     half = np.where(np.arange(40) < 20, 0, 1).astype(np.float32)[None, None] * np.ones((1, 40, 1), np.float32)
-    blended = blend_by_entropy([half * 0.5, half], 2, 0)
-    assert blended[0, 20, 5] == 0
-    assert blended[0, 20, 35] == pytest.approx(0.5)
+    light = blended(2, half * 0.5, half)
+    assert light[0, 20, 5] == 0
+    # White in the longest alone: what the shortest shows, 1/2; the largest is where both tell as much, 3/4.
+    assert light[0, 20, 35] == pytest.approx(2 / 3)
+
+
+def blended(radius, *exposures):
+    made = [lambda rows, each=each: each[:, rows] for each in exposures]
+    return blend_by_entropy(made, exposures[0].shape, radius, 0)
+
+
+def test_rows_at_a_time_give_the_whole(monkeypatch):
+    import firstlight.ops.stretch.hdr as module
+
+    y, x = np.mgrid[:150, :170]
+    data = np.stack([np.exp(-np.hypot(x - 60, y - k) / 25) for k in (50, 60, 70)])
+    whole = hdr(Image(data, unit=PixelUnit.NORMALISED), Hdr(radius=32, smooth=8)).data
+    monkeypatch.setattr(module, "STRIP", 1000)
+    np.testing.assert_array_equal(hdr(Image(data, unit=PixelUnit.NORMALISED), Hdr(radius=32, smooth=8)).data, whole)
 
 
 def test_grey_stays_grey():

@@ -9,10 +9,11 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from firstlight.errors import InputError
+from firstlight.model.flags import EXCLUDED, has
 from firstlight.model.image import Image, PixelUnit, State
 from firstlight.ops.color.together import flags_of, joined_meta, mean_of_good, need_alike
 from firstlight.ops.registry import Params
-from firstlight.ops.stretch.hdr import blend_by_entropy, coded
+from firstlight.ops.stretch.hdr import Exposure, blend_by_entropy
 from firstlight.ops.stretch.levels import white_level
 from firstlight.ops.stretch.numbers import parse_numbers
 from firstlight.units import Px
@@ -106,10 +107,17 @@ def blended_exposures(images: Sequence[Image], p: Exposures) -> Image:
             )
     known = all(image.meta.exposure for image in images)
     ordered = sorted(images, key=lambda image: image.meta.exposure or 0.0) if known else list(images)
-    light = (
-        np.clip(np.where(i.good, i.data, np.float32(0)) * np.float32(p.white / white_level(i)), 0, 1) for i in ordered
-    )
-    data = coded(blend_by_entropy(light, p.radius, p.smooth), p.gamma)
+
+    def exposure(image: Image) -> Exposure:
+        factor = np.float32(p.white / white_level(image))
+
+        def rows(part: slice) -> np.ndarray:
+            gap = has(image.flags[:, part], EXCLUDED)
+            return np.clip(np.where(gap, np.float32(0), image.data[:, part]) * factor, 0, 1)
+
+        return rows
+
+    data = blend_by_entropy([exposure(i) for i in ordered], images[0].shape, p.radius, p.smooth, p.gamma)
     flags = np.broadcast_to(flags_of(*images), data.shape).copy()
     return images[0].replace(
         data=data,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Annotated
 
@@ -10,17 +10,28 @@ import numpy as np
 from pydantic import Field
 
 from firstlight.kernels.entropy import local_entropy
-from firstlight.model.image import Image, State
+from firstlight.model.flags import EXCLUDED, has
+from firstlight.model.image import Image, PixelUnit, State
+from firstlight.ops.parts import each_part, each_plane_part
 from firstlight.ops.registry import Params, Reach, operation
+from firstlight.ops.stretch.bends import bend_of
 from firstlight.ops.stretch.colorimetric import faded
-from firstlight.ops.stretch.levels import joined_flags, normalised
+from firstlight.ops.stretch.gamma import Gamma
+from firstlight.ops.stretch.gamma import curve as power
+from firstlight.ops.stretch.levels import joined_flags, set_bits, white_level
 from firstlight.ops.stretch.srgb import curve as srgb
 from firstlight.units import Px
 
+Exposure = Callable[[slice], np.ndarray]
+"""Rows of an exposure: (channel, rows, x) in 0..1."""
 LUMA = (0.2126, 0.7152, 0.0722)
 FINEST = 8
 """px: the disk is looked at in pixels so large that its radius is this: entropy is smooth, and noise of single pixels
 tells nothing."""
+STRIP = 200_000
+"""Pixels of a channel that are blended together: what is made of them stays in the cache."""
+SILENT = 1e-4
+"""Sum of entropies, bits, below which no exposure shows anything."""
 
 
 class Hdr(Params):
@@ -38,7 +49,7 @@ class Hdr(Params):
     """How soon colours beyond white fade in an exposure (see `stretch:colorimetric`)."""
 
 
-@operation("stretch:hdr", reach=Reach.FRAME, gives=State.STRETCHED)
+@operation("stretch:hdr", version=2, reach=Reach.FRAME, gives=State.STRETCHED)
 def hdr(image: Image, p: Hdr) -> Image:
     """Blend exposures 1, 2, 4 ... times the light, each weighted by the entropy about a pixel: faint and bright show.
 
@@ -59,68 +70,120 @@ def hdr(image: Image, p: Hdr) -> Image:
     >>> float(out.max()), bool(out[0, 16, 24] > 0.3)
     (1.0, True)
     """
-    image = normalised(image)
-    light = np.maximum(np.where(image.good, image.data, np.float32(0)), 0)
-    exposures = (faded(light * np.float32(p.bright * 2.0**k), p.clipexp) for k in range(p.steps))
-    data = blend_by_entropy(exposures, p.radius, p.smooth)
-    return image.replace(data=coded(data, p.gamma), variance=None, flags=joined_flags(image))
+    white, gaps = white_level(image), bool(set_bits(image) & EXCLUDED)
+
+    def exposure(factor: float) -> Exposure:
+        def rows(part: slice) -> np.ndarray:
+            data = image.data[:, part]
+            if gaps:
+                data = np.where(has(image.flags[:, part], EXCLUDED), np.float32(0), data)
+            return faded(data, p.clipexp, factor)
+
+        return rows
+
+    data = blend_by_entropy(
+        [exposure(p.bright * 2.0**k / white) for k in range(p.steps)], image.shape, p.radius, p.smooth, p.gamma
+    )
+    return image.replace(data=data, variance=None, unit=PixelUnit.NORMALISED, flags=joined_flags(image), checked=True)
 
 
-def coded(data: np.ndarray, gamma: float) -> np.ndarray:
-    """Scaled to a largest value of 1 and raised to 1 / gamma."""
-    top = float(data.max(initial=0.0))
-    return (data / np.float32(top if top > 0 else 1.0)) ** np.float32(1 / gamma)
+def blend_by_entropy(
+    exposures: Sequence[Exposure], shape: tuple[int, int, int], radius: int, smooth: int, gamma: float = 1.0
+) -> np.ndarray:
+    """Mean of exposures, shortest first, weighted by their local entropy; scaled to a largest value of 1 and raised to
+    1 / gamma.
 
+    The exposures are made twice, some rows at a time, so that none is in memory as a whole.
+    """
+    channels, height, width = shape
+    shares = np.array(LUMA if channels == 3 else [1 / channels] * channels, np.float32)
+    side = max(min(radius // FINEST, height, width), 1)
+    strip = max(STRIP // (width * side), 1) * side
+    strips = [slice(top, min(top + strip, height)) for top in range(0, height, strip)]
+    lumas = np.empty((len(exposures), height // side, width // side), np.float32)
 
-def blend_by_entropy(exposures: Iterable[np.ndarray], radius: int, smooth: int) -> np.ndarray:
-    """Mean of exposures (channel, y, x) in 0..1, shortest first, weighted by their local entropy."""
-    total: np.ndarray | None = None
-    weights = np.zeros(1)
-    first = last = np.zeros(1)
-    for exposure in exposures:
-        luma = np.tensordot(_weights(len(exposure)), exposure, axes=1)
-        weight = entropy_map(luma, radius, smooth)
-        if total is None:
-            first, total, weights = exposure, np.zeros_like(exposure), np.zeros_like(weight)
-        total += exposure * weight
-        weights += weight
-        last = exposure
-    if total is None:
-        raise ValueError("no exposures")
-    silent = weights < 1e-4
-    blended = total / np.where(silent, np.float32(1), weights)
-    # Nothing to see in any of them: black in the longest is black, all else is white even in the shortest.
-    return np.where(silent, np.where(last.mean(axis=0) < 0.5, last, first), blended).astype(np.float32)
+    def look(rows: slice) -> None:
+        there = slice(rows.start // side, min(rows.stop // side, lumas.shape[1]))
+        for exposure, luma in zip(exposures, lumas):
+            seen = sum(share * plane for share, plane in zip(shares, exposure(rows)))
+            luma[there] = _coarse(seen, side)  # type: ignore[arg-type]
 
+    each_part(look, strips)
+    maps = each_part(lambda luma: _entropy(luma, radius, smooth, side), lumas)
+    out = np.empty(shape, np.float32)
 
-def _weights(channels: int) -> np.ndarray:
-    return np.array(LUMA if channels == 3 else [1 / channels] * channels, np.float32)
+    def blend(rows: slice) -> float:
+        total, weights = np.zeros((channels, rows.stop - rows.start, width), np.float32), np.float32(0)
+        shown: list[np.ndarray] = []
+        for exposure, coarse in zip(exposures, maps):
+            weight, light = _wide(coarse, side, rows, width), exposure(rows)
+            weights = weights + weight
+            shown = [*shown[:1], light]
+            total += light * weight
+        silent = weights < SILENT
+        np.divide(total, np.where(silent, np.float32(1), weights), out=total)
+        if silent.any():
+            # Nothing to see in any of them: black in the longest is black, all else is white even in the shortest.
+            first, last = shown[0], shown[-1]
+            total = np.where(silent, np.where(last.mean(axis=0) < 0.5, last, first), total)
+        out[:, rows] = total
+        return float(total.max(initial=0.0))
+
+    top = max(each_part(blend, strips), default=0.0)
+    bend = bend_of(power, Gamma(gamma=gamma))
+    nothing, factor = np.empty(0, np.float32), np.float32(1 / (top if top > 0 else 1.0))
+
+    def code(channel: int, rows: slice) -> None:
+        plane = out[channel, rows].reshape(-1)
+        bend.on(plane, factor, nothing, plane, nothing)
+
+    each_plane_part(shape, code)
+    return out
 
 
 def entropy_map(luma: np.ndarray, radius: int, smooth: int = 0) -> np.ndarray:
     """Entropy, bits, of the brightness in a disk about each pixel of a plane in 0..1."""
-    from scipy.ndimage import gaussian_filter, map_coordinates
-
     height, width = luma.shape
     side = max(min(radius // FINEST, height, width), 1)
-    coarse = luma
-    if side > 1:
-        rows, columns = height // side, width // side
-        coarse = luma[: rows * side, : columns * side].reshape(rows, side, columns, side).mean(axis=(1, 3))
-    levels = (srgb(coarse) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
-    small = np.empty(levels.shape, np.float32)
-    local_entropy(levels, *_disk(max(radius // side, 1)), small)
-    if smooth:
-        small = gaussian_filter(small, smooth / side, mode="nearest")
+    return _wide(_entropy(_coarse(luma, side), radius, smooth, side), side, slice(0, height), width)
+
+
+def _coarse(plane: np.ndarray, side: int) -> np.ndarray:
+    """Means of squares of pixels."""
     if side == 1:
-        return small
-    rows_at, columns_at = ((np.arange(n, dtype=np.float32) + 0.5) / side - 0.5 for n in (height, width))
-    wide = map_coordinates(small, np.meshgrid(np.arange(small.shape[0]), columns_at, indexing="ij"), order=1,
-                           mode="nearest")  # fmt: skip
-    low = np.clip(np.floor(rows_at).astype(int), 0, len(wide) - 1)
-    high = np.minimum(low + 1, len(wide) - 1)
-    share = np.clip(rows_at - low, 0, 1)[:, None].astype(np.float32)
-    return wide[low] * (1 - share) + wide[high] * share
+        return plane
+    rows, columns = plane.shape[0] // side, plane.shape[1] // side
+    return plane[: rows * side, : columns * side].reshape(rows, side, columns, side).mean(axis=(1, 3))
+
+
+def _entropy(coarse: np.ndarray, radius: int, smooth: int, side: int) -> np.ndarray:
+    levels = (srgb(coarse) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
+    found = np.empty(levels.shape, np.float32)
+    local_entropy(levels, *_disk(max(radius // side, 1)), found)
+    if not smooth:
+        return found
+    from scipy.ndimage import gaussian_filter
+
+    return gaussian_filter(found, smooth / side, mode="nearest")
+
+
+def _wide(coarse: np.ndarray, side: int, rows: slice, width: int) -> np.ndarray:
+    """Rows of a plane of squares at full size, straight between their middles."""
+    if side == 1:
+        return coarse[rows]
+    low, high, share = _between(np.arange(rows.start, rows.stop), side, coarse.shape[0])
+    first, last = low[0], high[-1] + 1
+    left, right, part = _between(np.arange(width), side, coarse.shape[1])
+    wide = coarse[first:last, left] * (1 - part) + coarse[first:last, right] * part
+    share = share[:, None]
+    return wide[low - first] * (1 - share) + wide[high - first] * share
+
+
+def _between(pixels: np.ndarray, side: int, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The squares before and after pixels along an axis of ``n`` squares, and how far they are towards the second."""
+    at = (pixels.astype(np.float32) + np.float32(0.5)) / np.float32(side) - np.float32(0.5)
+    low = np.clip(np.floor(at).astype(int), 0, n - 1)
+    return low, np.minimum(low + 1, n - 1), np.clip(at - low, 0, 1).astype(np.float32)
 
 
 @cache
