@@ -10,6 +10,7 @@ import firstlight as fl
 from firstlight.cli.main import run
 from firstlight.errors import InputError
 from firstlight.library.store import Library
+from firstlight.model.meta import Kind
 from firstlight.ops.stack.rules import Combine
 from firstlight.pipeline.library_build import BuildSettings, build_library
 from firstlight.pipeline.reproduce import reproduce
@@ -88,3 +89,20 @@ def test_a_stack_of_files_is_made_again(night, tmp_path, monkeypatch, capsys, op
     outcome = reproduce(target)
     assert outcome.same, outcome.words()
     assert outcome.causes == []
+
+
+def test_a_combination_is_made_again(night, tmp_path, monkeypatch, capsys):
+    lights = [fl.read(path) for path in sorted((night / "night" / "Lights").iterdir())[:4]]
+    for name, light in zip("LRGB", lights):
+        fl.write(tmp_path / f"{name}.fits", light.replace(meta=light.meta.replace(filter=name, kind=Kind.STACK)))
+    monkeypatch.chdir(tmp_path)
+    lines = (
+        "combine rgb.fits G.fits B.fits R.fits --reference L.fits --color-steps color:neutralize",
+        "combine lrgb.fits L.fits rgb.fits --mode lrgb --args fit=true --align none --framing common",
+        "combine look.png R.fits G.fits B.fits --mode rgb --steps stretch:midtones",
+    )
+    for line in lines:
+        assert run(line.split()) == 0, capsys.readouterr().err
+        outcome = reproduce(tmp_path / line.split()[1])
+        assert outcome.same, outcome.words()
+        assert outcome.causes == []

@@ -23,6 +23,7 @@ from firstlight.ops.inspect.stars import FindStars, find_stars
 from firstlight.ops.registry import Params
 from firstlight.ops.spec import Step, parse_step, step
 from firstlight.pipeline.channel_modes import Work, find_mode, roles_for
+from firstlight.pipeline.story import versions
 
 LETTERS = {
     "l": "L", "lum": "L", "luminance": "L", "clear": "L", "c": "L", "r": "R", "red": "R", "g": "G", "green": "G",
@@ -60,6 +61,10 @@ class CombinedChannels:
     """What was done, in pinned form, besides the chains."""
     inputs: tuple[str, ...] = ()
     chains: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    settings: ChannelSettings = field(default_factory=ChannelSettings)
+    reference: str = ""
+    """What all were brought onto, where it is none of them."""
 
     def provenance(self) -> dict[str, Any]:
         """As JSON can hold it."""
@@ -75,6 +80,11 @@ class CombinedChannels:
             "chains": {name: list(steps) for name, steps in self.chains.items() if steps},
             "steps": list(self.steps),
             "notes": list(self.notes),
+            "arguments": dict(self.arguments),
+            "settings": self.settings.model_dump(),
+            "onto": _of_file(self.reference) if self.reference else None,
+            "program": "firstlight",
+            "versions": versions(),
         }  # fmt: skip
 
 
@@ -142,6 +152,8 @@ def combine_channels(
     return CombinedChannels(
         image, mode, tuple(roles), tuple(r for _, r in placed), tuple(notes), tuple(work.done), tuple(names),
         {name: tuple(each.pinned() for each in steps) for name, steps in parsed.items()},
+        {k: str(v) for k, v in (arguments or {}).items()}, settings,
+        "" if reference is None or isinstance(reference, Image) else str(reference),
     )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from firstlight.ops.spec import parse_step
 from firstlight.pipeline.lineage import Lineage, lineage_of
 from firstlight.pipeline.process import process
 from firstlight.pipeline.progress import Progress
-from firstlight.pipeline.reproduce_files import master_again, stack_again
+from firstlight.pipeline.reproduce_files import combination_again, master_again, stack_again
 from firstlight.pipeline.settings import Settings
 from firstlight.pipeline.story import story_of_steps, versions
 
@@ -63,8 +63,8 @@ def reproduce(path: str | Path, *, progress: Progress | None = None, threads: in
 
     Parameters
     ----------
-    path : a stack, master or picture in the folder of its run, a master of a library, or what `firstlight apply` and
-        `firstlight stack` wrote.
+    path : a stack, master or picture in the folder of its run, a master of a library, or what `firstlight apply`,
+        `stack` and `combine` wrote.
     threads : worker threads; 0: one per core. The bytes do not depend on it.
 
     Raises
@@ -82,12 +82,14 @@ def reproduce(path: str | Path, *, progress: Progress | None = None, threads: in
             again = _run_again(lineage, Path(folder), outcome, progress, threads)
         elif lineage.story.get("made_by") == "stack":
             again = stack_again(lineage, Path(folder), progress or Progress(), threads)
+        elif lineage.story.get("made_by") == "combine":
+            again = combination_again(lineage, Path(folder))
         elif lineage.kind.startswith("master "):
             again = master_again(lineage, Path(folder), progress or Progress(), threads)
         else:
             raise InputError(
-                f"{path}: it is neither in the folder of its run nor made by firstlight apply, stack or library; its "
-                "record (firstlight explain) says what it was made of"
+                f"{path}: it is neither in the folder of its run nor made by firstlight apply, stack, combine or "
+                "library; its record (firstlight explain) says what it was made of"
             )
         if again is None or not again.is_file():
             outcome.differences.append("the inputs as they are now do not lead to this file at all")

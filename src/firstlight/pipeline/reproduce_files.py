@@ -1,4 +1,4 @@
-"""Masters of a library and stacks of files made again from what they record."""
+"""Masters of a library, stacks of files and combinations of filters made again from what they record."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from firstlight.library.superbias import superbias
 from firstlight.model.meta import Kind
 from firstlight.ops.registry import Params
 from firstlight.ops.stack.rules import Combine
+from firstlight.pipeline.combine_channels import ChannelSettings, combine_channels
 from firstlight.pipeline.executors import memory_budget, thread_count, thread_pool
 from firstlight.pipeline.lineage import Lineage
 from firstlight.pipeline.masters import combine_frames, provenance_of
@@ -48,6 +49,30 @@ def stack_again(lineage: Lineage, folder: Path, progress: Progress, threads: int
     except FirstlightError as error:
         raise InputError(f"{lineage.path}: cannot be made again: {error}") from error
     return target
+
+
+def combination_again(lineage: Lineage, folder: Path) -> Path:
+    """What `firstlight combine` (or a recipe) made of images of different filters.
+
+    Raises
+    ------
+    InputError
+        A file is not there any more; settings that are not known any more.
+    """
+    story = lineage.story
+    reference = (story.get("onto") or {}).get("file")
+    files = [source.path for source in lineage.inputs]
+    _all_there(lineage, [*files, *([Path(reference)] if reference else [])])
+    # The files are recorded in the order of the mode.
+    settings = _settings(lineage, ChannelSettings, {**story.get("settings", {}), "in_order": True})
+    try:
+        combined = combine_channels(
+            story["mode"], files, story.get("arguments", {}), settings, reference=reference, chains=story["chains"]
+        )
+    except FirstlightError as error:
+        raise InputError(f"{lineage.path}: cannot be made again: {error}") from error
+    told = combined.provenance() | {"notes": story["notes"], "settings": story.get("settings", {})}
+    return write(folder / lineage.path.name, combined.image, provenance=told)
 
 
 def master_again(lineage: Lineage, folder: Path, progress: Progress, threads: int) -> Path:
