@@ -7,10 +7,8 @@ near a level needs no more of them than one that bends everywhere. The bits of a
 from __future__ import annotations
 
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
-from firstlight.kernels.jit import inner_kernel
+from firstlight.kernels.jit import inner_kernel, intrinsic, types
 
 LANES = 16
 """Numbers that are looked up at once. LLVM divides them up where a processor has shorter registers."""

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
-from firstlight.kernels.jit import inner_kernel
+from firstlight.kernels.jit import inner_kernel, intrinsic, types
 
 
 @intrinsic
