@@ -1,10 +1,10 @@
-"""Entropy of the neighbourhood of each pixel."""
+"""Entropy of the neighbourhood of each pixel, and exposures weighted by it."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from firstlight.kernels.jit import kernel
+from firstlight.kernels.jit import fast_kernel, kernel
 
 
 @kernel
@@ -49,3 +49,31 @@ def local_entropy(plane: np.ndarray, rim: np.ndarray, radius: int, table: np.nda
                         total += 1
             value = np.log2(total) - energy / total
             out[y, x] = value if value > 1e-9 else 0.0
+
+
+@fast_kernel
+def add_exposure(light, coarse, low, high, share, left, right, part, total, weights):
+    """Add rows of an exposure (channel, y, x) to ``total``, weighted by a plane of squares; the weights to ``weights``.
+
+    Row y lies between the squares ``low[y]`` and ``high[y]``, by ``share[y]`` towards the second; column x between
+    ``left[x]`` and ``right[x]``, by ``part[x]``.
+    """
+    height, width = weights.shape
+    one = np.float32(1)
+    above, below, own = np.empty(width, np.float32), np.empty(width, np.float32), np.empty(width, np.float32)
+    known = np.int64(-1)
+    for y in range(height):
+        if low[y] != known:
+            known = low[y]
+            first, second = coarse[low[y]], coarse[high[y]]
+            for x in range(width):
+                above[x] = first[left[x]] * (one - part[x]) + first[right[x]] * part[x]
+                below[x] = second[left[x]] * (one - part[x]) + second[right[x]] * part[x]
+        so_far, down = weights[y], share[y]
+        for x in range(width):
+            own[x] = above[x] * (one - down) + below[x] * down
+            so_far[x] += own[x]
+        for c in range(light.shape[0]):
+            given, added = light[c, y], total[c, y]
+            for x in range(width):
+                added[x] += given[x] * own[x]

@@ -52,12 +52,24 @@ def colorimetric(image: Image, p: Colorimetric) -> Image:
 
 def faded(light: np.ndarray, clipexp: float, factor: float = 1.0) -> np.ndarray:
     """Colours (channel, y, x) times a factor, 0 at least and brought to 1 at most, their hue kept."""
-    table, x, out = _table(clipexp), across(light), np.empty(light.shape, np.float32)
-    times = np.float32(factor)
-    each_row_part(
-        light.shape, lambda first, last: fade_colours(x, first, last, times, table.high, *table.grid, across(out))
-    )
+    out = np.empty(light.shape, np.float32)
+    x = across(light)
+    each_row_part(light.shape, lambda first, last: _fade(x, first, last, 0, factor, clipexp, across(out)))
     return out
+
+
+def faded_rows(light: np.ndarray, rows: slice, clipexp: float, factor: float) -> np.ndarray:
+    """`faded` of some rows alone."""
+    channels, _, width = light.shape
+    out = np.empty((channels, rows.stop - rows.start, width), np.float32)
+    first = rows.start * width
+    _fade(across(light), first, rows.stop * width, first, factor, clipexp, across(out))
+    return out
+
+
+def _fade(x: np.ndarray, first: int, last: int, shift: int, factor: float, clipexp: float, out: np.ndarray) -> None:
+    table = _table(clipexp)
+    fade_colours(x, first, last, shift, np.float32(factor), table.high, *table.grid, out)
 
 
 def code(light: np.ndarray) -> None:

@@ -9,13 +9,13 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from firstlight.kernels.entropy import local_entropy
+from firstlight.kernels.entropy import add_exposure, local_entropy
 from firstlight.model.flags import EXCLUDED, has
 from firstlight.model.image import Image, PixelUnit, State
 from firstlight.ops.parts import each_part, each_plane_part
 from firstlight.ops.registry import Params, Reach, operation
 from firstlight.ops.stretch.bends import bend_of
-from firstlight.ops.stretch.colorimetric import faded
+from firstlight.ops.stretch.colorimetric import faded_rows
 from firstlight.ops.stretch.gamma import Gamma
 from firstlight.ops.stretch.gamma import curve as power
 from firstlight.ops.stretch.levels import joined_flags, set_bits, white_level
@@ -72,12 +72,14 @@ def hdr(image: Image, p: Hdr) -> Image:
     """
     white, gaps = white_level(image), bool(set_bits(image) & EXCLUDED)
 
+    light = np.ascontiguousarray(image.data)
+
     def exposure(factor: float) -> Exposure:
         def rows(part: slice) -> np.ndarray:
-            data = image.data[:, part]
             if gaps:
-                data = np.where(has(image.flags[:, part], EXCLUDED), np.float32(0), data)
-            return faded(data, p.clipexp, factor)
+                data = np.where(has(image.flags[:, part], EXCLUDED), np.float32(0), image.data[:, part])
+                return faded_rows(data, slice(0, data.shape[1]), p.clipexp, factor)
+            return faded_rows(light, part, p.clipexp, factor)
 
         return rows
 
@@ -113,13 +115,11 @@ def blend_by_entropy(
     out = np.empty(shape, np.float32)
 
     def blend(rows: slice) -> float:
-        total, weights = np.zeros((channels, rows.stop - rows.start, width), np.float32), np.float32(0)
+        total, weights = np.zeros((channels, rows.stop - rows.start, width), np.float32), _nothing(rows, width)
         shown: list[np.ndarray] = []
         for exposure, coarse in zip(exposures, maps):
-            weight, light = _wide(coarse, side, rows, width), exposure(rows)
-            weights = weights + weight
-            shown = [*shown[:1], light]
-            total += light * weight
+            shown = [*shown[:1], exposure(rows)]
+            _add(shown[-1], coarse, side, rows, total, weights)
         silent = weights < SILENT
         np.divide(total, np.where(silent, np.float32(1), weights), out=total)
         if silent.any():
@@ -144,8 +144,10 @@ def blend_by_entropy(
 def entropy_map(luma: np.ndarray, radius: int, smooth: int = 0) -> np.ndarray:
     """Entropy, bits, of the brightness in a disk about each pixel of a plane in 0..1."""
     height, width = luma.shape
-    side = max(min(radius // FINEST, height, width), 1)
-    return _wide(_entropy(_coarse(luma, side), radius, smooth, side), side, slice(0, height), width)
+    side, rows = max(min(radius // FINEST, height, width), 1), slice(0, height)
+    found, none = _nothing(rows, width), np.empty((0, height, width), np.float32)
+    _add(none, _entropy(_coarse(luma, side), radius, smooth, side), side, rows, none, found)
+    return found
 
 
 def _coarse(plane: np.ndarray, side: int) -> np.ndarray:
@@ -167,16 +169,17 @@ def _entropy(coarse: np.ndarray, radius: int, smooth: int, side: int) -> np.ndar
     return gaussian_filter(found, smooth / side, mode="nearest")
 
 
-def _wide(coarse: np.ndarray, side: int, rows: slice, width: int) -> np.ndarray:
-    """Rows of a plane of squares at full size, straight between their middles."""
-    if side == 1:
-        return coarse[rows]
-    low, high, share = _between(np.arange(rows.start, rows.stop), side, coarse.shape[0])
-    first, last = low[0], high[-1] + 1
-    left, right, part = _between(np.arange(width), side, coarse.shape[1])
-    wide = coarse[first:last, left] * (1 - part) + coarse[first:last, right] * part
-    share = share[:, None]
-    return wide[low - first] * (1 - share) + wide[high - first] * share
+def _nothing(rows: slice, width: int) -> np.ndarray:
+    return np.zeros((rows.stop - rows.start, width), np.float32)
+
+
+def _add(
+    light: np.ndarray, coarse: np.ndarray, side: int, rows: slice, total: np.ndarray, weights: np.ndarray
+) -> None:  # fmt: skip
+    """Add rows of an exposure, weighted by a plane of squares that is straight between their middles."""
+    down = _between(np.arange(rows.start, rows.stop), side, coarse.shape[0])
+    along = _between(np.arange(weights.shape[1]), side, coarse.shape[1])
+    add_exposure(light, coarse, *down, *along, total, weights)
 
 
 def _between(pixels: np.ndarray, side: int, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
