@@ -13,6 +13,7 @@ import click
 from firstlight import __version__
 from firstlight.cli.answer import answered, equipped
 from firstlight.cli.errors import reported
+from firstlight.cli.leave import leave
 from firstlight.errors import nearest
 from firstlight.io.names import refuse_unreadable_name
 from firstlight.kernels.lean import be_program
@@ -153,4 +154,4 @@ def main() -> None:
         if getattr(sys, name) is None:
             # Closed by whoever started us (`>&-`): what is said goes nowhere, and the work is done.
             setattr(sys, name, io.StringIO())
-    sys.exit(run(sys.argv[1:]))
+    leave(run(sys.argv[1:]))

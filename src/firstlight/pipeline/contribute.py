@@ -17,7 +17,7 @@ from firstlight.pipeline.local import cell_side, lattice_for, noise_of_reference
 from firstlight.pipeline.measure import Light
 from firstlight.pipeline.mosaic import Colours
 from firstlight.pipeline.register import Placed
-from firstlight.pipeline.settings import Normalize
+from firstlight.pipeline.shared_settings import Normalize
 from firstlight.pipeline.weigh import weigh
 
 WHOLE = 0.8

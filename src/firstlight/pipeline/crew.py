@@ -8,7 +8,6 @@ nothing with it.
 from __future__ import annotations
 
 import itertools
-import multiprocessing
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import (
@@ -16,21 +15,24 @@ from concurrent.futures import (
     BrokenExecutor,
     Executor,
     Future,
-    ProcessPoolExecutor,
     ThreadPoolExecutor,
     wait,
 )
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from firstlight.errors import FirstlightError
 from firstlight.io.scratch import Scratch
 from firstlight.ops.parts import lend
 from firstlight.pipeline.executors import memory_budget, thread_count
-from firstlight.pipeline.settings import Settings
 from firstlight.pipeline.worker import be_worker
+
+if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
+
+    from firstlight.pipeline.settings import Settings
 
 R = TypeVar("R")
 
@@ -76,6 +78,9 @@ class Processes:
         self._pool = self._fresh()
 
     def _fresh(self) -> ProcessPoolExecutor:
+        import multiprocessing
+        from concurrent.futures import ProcessPoolExecutor
+
         return ProcessPoolExecutor(self.workers, multiprocessing.get_context("spawn"), initializer=be_worker)
 
     def submit(self, work: Callable[..., R], *arguments: Any) -> Future[R]:

@@ -9,7 +9,8 @@ from pydantic import Field
 from firstlight.ops.align.match import MatchStars
 from firstlight.ops.inspect.stars import FindStars
 from firstlight.ops.registry import Params
-from firstlight.pipeline.settings import Calibrate, Normalize, Output, Register, Select, Settings
+from firstlight.pipeline.settings import Calibrate, Output, Select, Settings
+from firstlight.pipeline.shared_settings import Normalize, Register
 from firstlight.units import Seconds
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,8 +16,11 @@ from firstlight.model.stars import Stars
 from firstlight.ops.align.match import MatchStars, match_stars
 from firstlight.ops.align.plates import transform_of_plates
 from firstlight.pipeline.measure import Light
-from firstlight.pipeline.settings import Register, Settings
 from firstlight.pipeline.tracking import attended, looked_at
+
+if TYPE_CHECKING:
+    from firstlight.pipeline.settings import Settings
+    from firstlight.pipeline.shared_settings import Register
 
 FEWEST_RATIOS = 5
 """Stars needed for a flux ratio."""

@@ -13,7 +13,8 @@ from firstlight.ops.catalog.detrend import TRENDS, Event
 from firstlight.ops.catalog.planes import Channel
 from firstlight.ops.inspect.stars import FindStars
 from firstlight.ops.meta.facts import Facts
-from firstlight.pipeline.settings import Calibrate, Normalize, Output, Register, Select, Settings
+from firstlight.pipeline.settings import Calibrate, Output, Select, Settings
+from firstlight.pipeline.shared_settings import Normalize, Register
 from firstlight.units import Sigma, Unit
 
 

@@ -9,7 +9,6 @@ from pydantic import Field, field_validator, model_validator
 
 from firstlight.library.plans import Rules
 from firstlight.ops.align.match import MatchStars
-from firstlight.ops.align.plate_solve import SolvePlate
 from firstlight.ops.inspect.stars import FindStars
 from firstlight.ops.meta.facts import Facts
 from firstlight.ops.registry import Params
@@ -17,12 +16,10 @@ from firstlight.ops.stack.choice import SELECT_BY, BestBy, check_percent
 from firstlight.ops.stack.combine import Combine
 from firstlight.ops.stack.drizzle import Drizzle
 from firstlight.ops.stack.formula import check_formula
-from firstlight.ops.stack.normalize import Mode
-from firstlight.ops.stack.weights import Weighing
 from firstlight.pipeline.comet import Comet
 from firstlight.pipeline.grouping import Grouping
-from firstlight.pipeline.tracking import parse_region
-from firstlight.units import Electrons, Percent, Px, Sigma, Unit
+from firstlight.pipeline.shared_settings import Normalize, Register, SolveStacks
+from firstlight.units import Electrons, Percent, Sigma, Unit
 
 
 class Calibrate(Params):
@@ -62,45 +59,6 @@ class Calibrate(Params):
         return Rules(**{f.name: getattr(self, f.name) for f in fields(Rules) if f.name in type(self).model_fields})
 
 
-class Register(Params):
-    """How frames are brought onto one another."""
-
-    method: Literal["stars", "phase", "features", "plate", "none"] = "stars"
-    """``stars``: match star patterns; ``phase``: shift by phase correlation; ``features``: corners and textures (ORB),
-    for the Moon, planets and bright nebulae; ``plate``: by the plates (WCS) in the headers; ``none``: they are aligned
-    already."""
-    reference: str = ""
-    """File name of the reference frame; empty: the best frame of the largest group of each geometry."""
-    region: str = ""
-    """Look only at this part of the reference frame: left,top,right,bottom, px from 0. For stars behind a moving thing,
-    or a corner without distortion."""
-    mask: str = ""
-    """An image of the size of the reference frame; what it shows above 0 is not looked at."""
-    framing: Literal["reference", "union", "mosaic"] = "reference"
-    """Size of the stack: that of the reference frame, or (``union``) all that any frame covers. ``mosaic``: the lights
-    show panels of a larger field, which are joined by the stars they share (or by their plates), brought to one level
-    and scale and blended; "M31 panel 2" is a panel of M31."""
-    kernel: Literal["lanczos3", "lanczos4", "lanczos2", "bicubic", "bilinear", "nearest"] = "lanczos3"
-    """Interpolation: Lanczos keeps stars sharpest; ``bicubic`` (Catmull-Rom), ``bilinear`` ring less and blur more."""
-    clamp: Annotated[Sigma, Field(ge=0, le=1000)] = 1.0
-    """Lanczos may dig this far (in noise sigma of the frame) below the lowest of the inner samples, no further: no dark
-    rings. 1000 switches it off."""
-
-    @field_validator("region")
-    @classmethod
-    def _is_region(cls, text: str) -> str:
-        if text:
-            parse_region(text)
-        return text
-
-
-class SolveStacks(SolvePlate):
-    """Where on the sky the stacks lie (`firstlight solve`)."""
-
-    stacks: bool = False
-    """Solve the plate of each stack and write it into its header; a stack that is not solved keeps what it has."""
-
-
 class Select(Params):
     """Which frames are good enough. Limits are robust: median and MAD of the frames of one group (at least 5)."""
 
@@ -136,28 +94,6 @@ class Select(Params):
         if text:
             check_formula(text, SELECT_BY)
         return text
-
-
-class Normalize(Params):
-    """How frames are brought to one level before rejection."""
-
-    mode: Mode = "additive+scale"
-    """``additive`` (or ``background``): equal backgrounds, by a summand; ``multiplicative``: by a factor. ``+scale``:
-    equal star fluxes too (the median ratio of the stars matched with the reference; with fewer than 5 of them, the
-    exposures). ``signal``: star fluxes only, each frame keeps its background. ``local``: as ``additive+scale``, and a
-    smooth surface takes the gradients of each frame's sky to those of the reference's."""
-    tile: Annotated[Px, Field(ge=64, le=4096)] = 256
-    """``local``: side of the tiles in which the sky is compared; finer gradients stay."""
-    weights: Weighing = "noise"
-    """``noise``: inverse variance of the background after scaling; where exposures or gains differ, on stars that of
-    their light too. ``psf``: inverse variance of a star's flux, noise
-    and FWHM. ``snr``: squared SNR of the same stars. ``fwhm``: 1/FWHM squared. ``wfwhm``: by FWHM and number of stars.
-    ``stars``: by the number of stars. ``exposure``, ``equal``. ``header``: the keyword WEIGHT of each light. ``csv``:
-    a table. ``formula``: worked out from the numbers of frames.csv."""
-    formula: str = ""
-    """For weights ``formula``: such as ``1 / (fwhm**2 * noise**2)``, or ``where(stars > 9, 1, 0)``."""
-    weights_file: str = "weights.csv"
-    """For weights ``csv``: lines of file, weight; looked for in the session's folder first."""
 
 
 class Output(Params):

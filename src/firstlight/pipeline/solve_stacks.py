@@ -5,8 +5,7 @@ from __future__ import annotations
 from firstlight.errors import FrameError
 from firstlight.model.image import Image
 from firstlight.pipeline.progress import Clock
-from firstlight.pipeline.settings import SolveStacks
-from firstlight.pipeline.solve import solve_plate, with_plate
+from firstlight.pipeline.shared_settings import SolveStacks
 
 
 def with_solved_plate(name: str, image: Image, settings: SolveStacks, clock: Clock) -> tuple[Image, list[str]]:
@@ -16,6 +15,8 @@ def with_solved_plate(name: str, image: Image, settings: SolveStacks, clock: Clo
     """
     if not settings.stacks:
         return image, []
+    from firstlight.pipeline.solve import solve_plate, with_plate
+
     with clock.stage("solve", 1, "stacks") as stage:
         try:
             solved = solve_plate(image, settings)

@@ -11,7 +11,7 @@ from firstlight.ops.inspect.stars import FindStars
 from firstlight.ops.registry import Params
 from firstlight.ops.stack.combine import Combine
 from firstlight.ops.stack.drizzle import Drizzle
-from firstlight.pipeline.settings import Normalize, Register, SolveStacks
+from firstlight.pipeline.shared_settings import Normalize, Register, SolveStacks
 
 
 class StackSettings(Params):

@@ -13,7 +13,7 @@ from firstlight.io.read import read
 from firstlight.pipeline.measure import Light
 
 if TYPE_CHECKING:
-    from firstlight.pipeline.settings import Register
+    from firstlight.pipeline.shared_settings import Register
 
 
 def parse_region(text: str) -> tuple[int, int, int, int]:

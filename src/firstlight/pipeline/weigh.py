@@ -14,7 +14,7 @@ from firstlight.ops.stack.formula import check_formula
 from firstlight.ops.stack.weights import METRICS, frame_weights, settle_weights
 from firstlight.pipeline.measure import Light
 from firstlight.pipeline.register import FEWEST_RATIOS, Placed, shared_stars
-from firstlight.pipeline.settings import Normalize
+from firstlight.pipeline.shared_settings import Normalize
 
 KEYWORD = "WEIGHT"
 
