@@ -172,6 +172,16 @@ def test_heavy_libraries_stay_at_home():
     hold(offences, "put the call behind a function in the library's home and import that:")
 
 
+def test_numba_is_imported_in_one_place():
+    """Programs run compiled kernels without it; others of its words are taken from there."""
+    offences = [
+        f"{where}: {name}"
+        for path, name, where, _ in all_imports()
+        if is_in(name, "numba") and path != PACKAGE / "kernels" / "jit.py"
+    ]
+    hold(offences, "take `intrinsic`, `types` and `cgutils` from firstlight.kernels.jit:")
+
+
 def test_threads_belong_to_the_pipeline():
     offences = [
         f"{where}: {name}"

@@ -6,8 +6,10 @@ import enum
 import importlib
 import inspect
 import pkgutil
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict
@@ -155,12 +157,22 @@ def find_operation(id: str) -> Operation:
         raise SpecError(f"{id}, of an earlier program: {ELSEWHERE[id]}")
     known_as = ":".join(ALIASES.get(id, id).split(":")[:2])
     family = known_as.partition(":")[0]
-    if family in FAMILIES:
+    if family in FAMILIES and known_as not in _OPERATIONS:
+        _import_file_of(known_as, FAMILIES[family])
+    if family in FAMILIES and known_as not in _OPERATIONS:
         _import_folder(FAMILIES[family])
     if known_as not in _OPERATIONS:
         known = [*operations(), *ALIASES]
         raise SpecError(f"unknown operation {id!r}{nearest(id, known) or ';'} `firstlight ops` lists them all")
     return _OPERATIONS[known_as]
+
+
+def _import_file_of(id: str, folder: str) -> None:
+    """Import the file that says it defines the operation, if there is one: a family has many, with all they need."""
+    says = re.compile(rf'@operation\(\s*"{re.escape(id)}"')
+    for source in sorted((Path(__file__).parent / folder).glob("*.py")):
+        if says.search(source.read_text(encoding="utf-8")):
+            importlib.import_module(f"firstlight.ops.{folder}.{source.stem}")
 
 
 def _import_folder(folder: str) -> None:

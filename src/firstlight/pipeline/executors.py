@@ -10,8 +10,6 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
-import psutil
-
 from firstlight.errors import InputError
 
 T = TypeVar("T")
@@ -41,7 +39,18 @@ def memory_budget(megabytes: int = 0) -> int:
     """Bytes a run may use: as asked, or half of what is free now."""
     if megabytes > 0:
         return megabytes * 1024**2
-    return int(FREE_FRACTION * psutil.virtual_memory().available)
+    return int(FREE_FRACTION * _available())
+
+
+def _available() -> int:
+    """Bytes of memory that are free, as the kernel of Linux tells them, or psutil elsewhere."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as lines:
+            return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration):
+        import psutil
+
+        return psutil.virtual_memory().available
 
 
 def check_memory(needed: int, megabytes: int = 0) -> None:
@@ -52,7 +61,7 @@ def check_memory(needed: int, megabytes: int = 0) -> None:
     InputError
         With what there is, and what to do.
     """
-    most = megabytes * 1024**2 or psutil.virtual_memory().available
+    most = megabytes * 1024**2 or _available()
     if needed > most:
         given = f"--memory {megabytes}" if megabytes else f"{most / 1e6:.0f} MB of memory free"
         cure = " or raise --memory" if megabytes else ""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from firstlight.errors import FirstlightError, FrameError, InputError
-from firstlight.io import nova, solvers
+from firstlight.io import solvers
 from firstlight.io.fits_writer import Unit, write_units
 from firstlight.io.frame import Frame
 from firstlight.io.programs import private_folder
@@ -253,7 +253,10 @@ class _Job:
             picture = self._picture(folder) if engine == "astap" or self.p.send != "stars" else None
             if engine == "astap":
                 return solvers.with_astap(picture, self.shape, bounds, seconds)  # type: ignore[arg-type]
-            return nova.with_nova(positions[:1000], self.shape, bounds, seconds, picture, self.p.send)
+            # A client of web pages is not for every run that may solve a plate.
+            from firstlight.io.nova import with_nova
+
+            return with_nova(positions[:1000], self.shape, bounds, seconds, picture, self.p.send)
 
     def _picture(self, folder: Path) -> Path:
         """A plain FITS image of one plane for programs that find the stars themselves; rows as they lie."""

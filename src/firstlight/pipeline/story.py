@@ -13,7 +13,6 @@ import numpy as np
 import firstlight
 from firstlight.io.content import QUICK_HASH, known_hash
 from firstlight.io.frame import file_of
-from firstlight.pipeline.graph_session import stack_settings
 from firstlight.pipeline.noise_budget import noise_budget
 
 if TYPE_CHECKING:
@@ -40,6 +39,9 @@ def versions() -> dict[str, str]:
 
 def story_of_stack(result: GroupResult, plan: Plan, shelf: MasterShelf) -> dict[str, Any]:
     """The provenance of a stack."""
+    # Single steps tell their story too, and know no session.
+    from firstlight.pipeline.graph_session import stack_settings
+
     contributions = result.engine.contributions
     hash_of = shelf.graph.results.hash_of if shelf.graph else known_hash
     hashes = [hash_of(file_of(c.frame)) for c in contributions]
