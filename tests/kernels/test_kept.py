@@ -10,7 +10,7 @@ import numba
 import numpy as np
 import pytest
 
-from firstlight.kernels import curves, kept
+from firstlight.kernels import few, kept
 from firstlight.kernels.jit import source_digest
 from firstlight.kernels.linked import numba_version
 
@@ -43,11 +43,9 @@ def test_a_mapped_file_is_an_array(tmp_path):
 @pytest.fixture(scope="module")
 def asked():
     """What a kernel that is compiled now is found by."""
-    x = np.linspace(0, 1, 5, dtype=np.float32)
-    nothing, numbers = x[:0].copy(), (np.float32(0), np.float32(1), np.float32(0), np.float32(1))
-    arguments = (x, np.float32(1), nothing, *numbers, np.empty_like(x), nothing)
-    curves.bend_straight(*arguments)
-    function = curves.bend_straight.py_func
+    arguments = (np.linspace(0, 1, 5, dtype=np.float32), 5)
+    few.median_of(*arguments)
+    function = few.median_of.py_func
     machine = (llvm.get_process_triple(), llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten())
     stamp = source_digest(Path(function.__code__.co_filename))
     return [function, stamp, numba_version(), machine, [kept.type_name(kept.kind_of(a)) for a in arguments]]
@@ -59,7 +57,7 @@ def test_code_is_found(asked):
     inside, outside = kept.symbols(code.object_file)
     assert {code.entry, code.environment.name} <= inside
     assert "PyArg_UnpackTuple" in outside
-    assert code.environment.module == "firstlight.kernels.curves"
+    assert code.environment.module == "firstlight.kernels.few"
 
 
 @pytest.mark.parametrize(
