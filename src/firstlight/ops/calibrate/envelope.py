@@ -17,7 +17,7 @@ from firstlight.ops.registry import Params, Reach, operation
 from firstlight.ops.survey import Survey
 from firstlight.units import Adu, Px, Sigma
 
-CELLS_PER_SCALE = 32
+CELLS_PER_SCALE = 16
 AFTER = 0.8
 """Size of the maximum filter that undoes the minimum filter, over that."""
 
@@ -62,7 +62,7 @@ def remove_envelope(image: Image, p: Envelope, mask: Image | None = None) -> Ima
 
     The chain: medians of small cells, less a robust polynomial, Gaussian, closing, minimum filter of ``scale``,
     opening, Gaussian of ``scale``, maximum filter of 0.8 ``scale``, gain and offset. Works on a plane made smaller, a
-    32nd of the scale to a cell. Nothing is clipped at 0. Objects larger than the scale lose light:
+    16th of the scale to a cell. Nothing is clipped at 0. Objects larger than the scale lose light:
     `abr:localgradient` and `abr:multiscale` protect them better. ``mask`` (above 0: objects) is filled from around it.
     A mosaic is treated colour by colour.
 
