@@ -7,6 +7,7 @@ import shutil
 import numpy as np
 import pytest
 from astropy.io import fits
+from PIL import Image
 
 from firstlight import process
 from firstlight.io.copies import without_copies
@@ -45,6 +46,22 @@ def test_only_copies_are_left_out(tmp_path, cards):
     assert dict(copies) == {
         paths[3]: f"0.fits: the same file as {paths[0]}, byte for byte; an exposure counts once; remove the copy",
         paths[4]: "again.fits: the same file as 1.fits, byte for byte; an exposure counts once; remove the copy",
+    }
+
+
+def test_pictures_beside_frames_are_no_frames(tmp_path):
+    frames = [frame(tmp_path / f"IMG_000{i}.fits", i) for i in range(2)]
+    names = ("IMG_0000.JPG", "img_0001_thn.jpg", "IMG_0007.jpg", "other/IMG_0000.JPG")
+    for seed, name in enumerate(names):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.fromarray(np.random.default_rng(seed).integers(0, 99, (60, 80), np.uint8)).save(tmp_path / name)
+    paths = [*frames, *(tmp_path / name for name in names)]
+    kept, left = without_copies([f for path in paths for f in open_frames(path)])
+    # A picture that stands for itself stays: photographs are stacked too.
+    assert [f.path for f in kept] == [*frames, *paths[4:]]
+    assert dict(left) == {
+        paths[2]: "IMG_0000.JPG: a picture of IMG_0000.fits, which is taken; no frame of its own",
+        paths[3]: "img_0001_thn.jpg: a picture of IMG_0001.fits, which is taken; no frame of its own",
     }
 
 

@@ -162,9 +162,8 @@ def _stack_lines(stack: GroupResult | KeptStack) -> list[str]:
     chosen = " (chosen by auto)" if told["method_chosen_by"] == "auto" else ""
     lines = [f"{stack.name}: {frames}{exposure}, {told['rule']}{chosen}"]
     noise, single = told["noise_adu"], told["single_noise_adu"]
-    if told["is_level"] and single is not None:
-        gain = single / noise if noise else float("nan")
-        lines.append(f"  noise  {noise or 0:.3g} adu, single frame {single:.3g} adu: {gain:.2f} times lower")
+    if told["is_level"] and noise and single:
+        lines.append(f"  noise  {noise:.3g} adu, single frame {single:.3g} adu: {single / noise:.2f} times lower")
     fwhm, best = told["fwhm_px"], told["single_fwhm_px"]
     if told["stars"] and fwhm is not None and best is not None:
         scale = told["drizzle"]["scale"] if told["drizzle"] else 1.0

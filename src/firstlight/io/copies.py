@@ -1,23 +1,27 @@
-"""Copies of one file among frames: each exposure counts once."""
+"""Copies of a file, and pictures of it, among frames: each exposure counts once."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from firstlight.io.content import known_hash
 from firstlight.io.frame import Frame, file_of
+from firstlight.model.image import State
 
 SAMPLE = 4096
 """Bytes from the middle of files of one size that are compared before the whole of them is read."""
 
 
 def without_copies(frames: Sequence[Frame]) -> tuple[list[Frame], list[tuple[Path, str]]]:
-    """The frames, those left out that are copies of a file before them, and why.
+    """The frames, those left out that show the exposure of another, and why.
 
-    Taken for exposures of their own, copies would count their light twice and hide the noise. Only files that agree in
-    size, time and a piece from their middle are read as a whole.
+    Taken for exposures of their own, copies of a file would count their light twice and hide the noise. Only files that
+    agree in size, time and a piece from their middle are read as a whole. Pictures that a camera or its program writes
+    beside a frame (``IMG_0001.JPG`` beside ``IMG_0001.CR2``) are no frames either.
     """
+    frames, pictures = _without_pictures(frames)
     alike: dict[object, list[Frame]] = {}
     for frame in frames:
         alike.setdefault((file_of(frame).stat().st_size, frame.number, frame.meta.start), []).append(frame)
@@ -33,7 +37,28 @@ def without_copies(frames: Sequence[Frame]) -> tuple[list[Frame], list[tuple[Pat
                     "copy"
                 )
     kept = [frame for frame in frames if id(frame) not in copies]
-    return kept, [(frame.path, copies[id(frame)]) for frame in frames if id(frame) in copies]
+    return kept, pictures + [(frame.path, copies[id(frame)]) for frame in frames if id(frame) in copies]
+
+
+def _without_pictures(frames: Sequence[Frame]) -> tuple[list[Frame], list[tuple[Path, str]]]:
+    linear = {_name(frame.path): frame.path.name for frame in frames if frame.state is State.LINEAR}
+    kept: list[Frame] = []
+    pictures: list[tuple[Path, str]] = []
+    for frame in frames:
+        shown = linear.get(_name(frame.path)) if frame.state is State.STRETCHED else None
+        if shown is None:
+            kept.append(frame)
+        else:
+            pictures.append(
+                (frame.path, f"{frame.path.name}: a picture of {shown}, which is taken; no frame of its own")
+            )
+    return kept, pictures
+
+
+def _name(path: Path) -> tuple[Path, str]:
+    """Folder and name without ending, and without what programs add to the names of previews."""
+    stem = Path(path.stem).stem if path.suffix.lower() in (".fz", ".gz", ".bz2", ".xz") else path.stem
+    return path.parent, re.sub(r"[-_ ](thn|thumb(nail)?|preview)$", "", stem.lower())
 
 
 def _parted(groups: Iterable[list[Frame]]) -> list[list[Frame]]:
