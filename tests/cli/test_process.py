@@ -42,6 +42,8 @@ def test_options_reach_the_settings(night, tmp_path):
         (["--stack-method", "avrage"], "avrage"),
         (["--registration-reference", "nobody.fits"], "no light of this name"),
         (["--stack-metod", "mean"], "--stack-method"),
+        (["--comet-first", "150,100"], "error: --comet: two clicks are needed: first and last; or a drift, or a rate"),
+        (["--comet-first", "abc", "--comet-last", "1,2"], "error: --comet-first: 'abc': x,y (px from 0) is needed"),
     ],
 )
 def test_wrong_options_are_said_in_one_paragraph(night, tmp_path, capsys, arguments, words):

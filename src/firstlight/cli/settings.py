@@ -159,4 +159,7 @@ def settings_from(options: dict[str, Any], model: type[S] | None = None, base: S
     except ValidationError as error:
         first = error.errors()[0]
         flag = "--" + "-".join(map(str, first["loc"])).replace("_", "-")
-        raise SpecError(f"{flag}: {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}") from None
+        message = first["msg"].removeprefix("Value error, ")
+        # What is wrong with several options together names them.
+        given = "" if isinstance(first["input"], dict) else f"{first['input']!r}: "
+        raise SpecError(f"{flag}: {given}{message[0].lower()}{message[1:]}") from None

@@ -132,7 +132,8 @@ def _validated(operation: Operation, values: dict[str, Any]) -> Params:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         given = f"{where}={first['input']!r}: " if where else ""
-        raise SpecError(f"{operation.id}: {given}{first['msg'][0].lower()}{first['msg'][1:]}") from None
+        message = first["msg"].removeprefix("Value error, ")
+        raise SpecError(f"{operation.id}: {given}{message[0].lower()}{message[1:]}") from None
 
 
 def _is_number(text: str) -> bool:

@@ -61,7 +61,8 @@ class Work:
             return model(**fixed)
         except ValidationError as error:
             first = error.errors()[0]
-            raise SpecError(f"combine {self.mode}: {first['loc'][0]}={first['input']!r}: {first['msg']}") from None
+            message = first["msg"].removeprefix("Value error, ")
+            raise SpecError(f"combine {self.mode}: {first['loc'][0]}={first['input']!r}: {message}") from None
 
     def apply(self, each: Step, image: Image, *others: Image | None) -> Image:
         self.done.append(each.pinned())

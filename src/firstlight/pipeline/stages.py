@@ -41,7 +41,9 @@ def settings_of(values: Mapping[str, Any] | None) -> Settings:
         return Settings(**dict(values or {}))
     except ValidationError as error:
         first = error.errors()[0]
-        raise SpecError(f"settings: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise SpecError(
+            f"settings: {'.'.join(map(str, first['loc']))}: {first['msg'].removeprefix('Value error, ')}"
+        ) from None
 
 
 def plan_session(session: str, settings: Mapping[str, Any] | None = None, output: str | None = None) -> Facts:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from firstlight.kernels.lines import richest_line, vote_for_lines
 from firstlight.ops.inspect.background import measure_background
 
 SIDE = 600
@@ -83,18 +84,21 @@ def find_streaks(
         return []
     noise = 1.4826 * float(np.median(np.abs(binned - np.median(binned)))) or 1.0
     binned = _without_stars((binned - np.median(binned)) / noise)
+    votes = _Votes(binned > LIT)
     found: list[Streak] = []
     # Nebulae make lines that are none: they cost tries, not finds.
     for _ in range(3 * most):
         if len(found) == most:
             break
-        line = _best_line(binned > LIT, limit)
+        line = votes.best(limit)
         if line is None:
             break
         theta, rho, strength = line
         streak = _measured(z, binned, theta, rho, step, strength)
         # Found or not, its pixels are spent.
-        _spend(binned, theta, rho)
+        gone = _along(binned.shape, theta, rho)
+        binned[gone] = 0.0
+        votes.spend(gone)
         if streak is not None:
             found.append(streak)
     return sorted(found, key=lambda s: -s.significance)
@@ -128,46 +132,44 @@ def _without_stars(z: np.ndarray) -> np.ndarray:
     return np.where(gone, 0.0, z)
 
 
-def _best_line(lit: np.ndarray, limit: float) -> tuple[float, float, float] | None:
-    """Angle of the normal, distance from the origin, and significance, of the richest line of the binned frame."""
-    height, width = lit.shape
-    ys, xs = np.nonzero(lit)
-    if len(ys) < SHORTEST:
-        return None
-    density = len(ys) / lit.size
-    diagonal = math.ceil(math.hypot(height, width))
-    best = (0.0, 0.0, limit)
-    for theta in np.arange(0, math.pi, 1 / diagonal):
-        c, s = math.cos(theta), math.sin(theta)
-        counts = np.bincount((xs * c + ys * s + diagonal + 0.5).astype(np.int64), minlength=2 * diagonal + 2)
-        # Two bins together: a line seldom falls into the middle of one.
-        pairs = counts[:-1] + counts[1:]
-        rhos = np.arange(len(pairs)) - diagonal + 0.5
-        length = _chord(rhos, c, s, height, width)
-        expected = np.maximum(2 * density * length, 1.0)
-        significance = np.where(length >= SHORTEST, (pairs - expected) / np.sqrt(expected), 0.0)
-        k = int(np.argmax(significance))
-        if significance[k] > best[2]:
-            best = (float(theta), float(rhos[k]), float(significance[k]))
-    return best if best[2] > limit else None
+class _Votes:
+    """The lit pixels of the binned frame, and their votes for the lines through them."""
+
+    def __init__(self, lit: np.ndarray) -> None:
+        self._lit = lit
+        diagonal = math.ceil(math.hypot(*lit.shape))
+        self._offset = float(diagonal)
+        self._thetas = np.arange(0, math.pi, 1 / diagonal)
+        self._normals = [np.array([f(theta) for theta in self._thetas]) for f in (math.cos, math.sin)]
+        self._votes = np.zeros((len(self._thetas), 2 * diagonal + 2), np.int32)
+        self._count(lit, 1)
+
+    def _count(self, pixels: np.ndarray, sign: int) -> None:
+        ys, xs = np.nonzero(pixels)
+        vote_for_lines(xs, ys, *self._normals, self._offset, sign, self._votes)
+
+    def spend(self, gone: np.ndarray) -> None:
+        """These pixels are lit no more."""
+        self._count(self._lit & gone, -1)
+        self._lit = self._lit & ~gone
+
+    def best(self, limit: float) -> tuple[float, float, float] | None:
+        """Angle of the normal, distance from the origin, and significance, of the richest line; None where there is
+        none above the limit."""
+        n_lit = int(np.count_nonzero(self._lit))
+        if n_lit < SHORTEST:
+            return None
+        height, width = self._lit.shape
+        number, rho, significance = richest_line(
+            self._votes, *self._normals, self._offset, n_lit / self._lit.size, height, width, SHORTEST, limit
+        )
+        return None if number < 0 else (float(self._thetas[number]), rho, significance)
 
 
-def _chord(rho: np.ndarray, c: float, s: float, height: int, width: int) -> np.ndarray:
-    """Length of the lines x c + y s = rho within the frame."""
-    low, high = np.full(rho.shape, -np.inf), np.full(rho.shape, np.inf)
-    for start, slope, size in ((rho * c, -s, width), (rho * s, c, height)):
-        if abs(slope) < 1e-9:
-            outside = (start < 0) | (start > size - 1)
-            low, high = np.where(outside, 0.0, low), np.where(outside, 0.0, high)
-            continue
-        a, b = (0 - start) / slope, (size - 1 - start) / slope
-        low, high = np.maximum(low, np.minimum(a, b)), np.minimum(high, np.maximum(a, b))
-    return np.maximum(high - low, 0.0)
-
-
-def _spend(binned: np.ndarray, theta: float, rho: float) -> None:
-    y, x = np.ogrid[: binned.shape[0], : binned.shape[1]]
-    binned[np.abs(x * math.cos(theta) + y * math.sin(theta) - rho) <= 3] = 0.0
+def _along(shape: tuple[int, ...], theta: float, rho: float) -> np.ndarray:
+    """Boolean (y, x): pixels on a line."""
+    y, x = np.ogrid[: shape[0], : shape[1]]
+    return np.abs(x * math.cos(theta) + y * math.sin(theta) - rho) <= 3
 
 
 def _measured(z: np.ndarray, binned: np.ndarray, theta: float, rho: float, step: int, strength: float) -> Streak | None:
