@@ -76,8 +76,9 @@ def test_changes_reach_the_session_and_the_steps():
     assert (recipe.settings.stack.method, recipe.settings.calibrate.scale_darks, recipe.settings.first) == (
         "linear", False, 3,
     )  # fmt: skip
-    assert recipe.steps[1].params.formats == "jpg"
-    assert recipe.steps[0].optional
+    steps = {step.name: step for step in recipe.steps}
+    assert steps["pictures"].params.formats == "jpg"
+    assert steps["sky"].optional
     for change, words in (("stak.low=1", "did you mean stack?"), ("pictures.size=1", "pictures has no option 'size'"),
                           ("stack", "SECTION.OPTION=VALUE")):  # fmt: skip
         with pytest.raises(SpecError) as caught:
@@ -112,7 +113,7 @@ def test_own_recipes_are_found_by_name_and_may_be_like_another(tmp_path, monkeyp
     assert "mine" in known_recipes()
     assert recipe.settings.stack.method == "median"
     assert recipe.settings.calibrate.scale_darks
-    assert [step.name for step in recipe.steps] == ["sky", "pictures", "report"]
+    assert [step.name for step in recipe.steps] == ["colours", "sky", "pictures", "report"]
     with pytest.raises(InputError, match="did you mean mine"):
         load_recipe("mine2")
     (own_folder() / "ring.toml").write_text('like = "ring"\n')
