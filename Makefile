@@ -28,6 +28,7 @@ $(READY): pyproject.toml constraints.txt
 	@echo 'setting up .venv'
 	@$(PIP) hatchling editables setuptools wheel
 	@$(PIP) --no-build-isolation --editable '.[test]'
+	@$(BIN)/python -m compileall -q src
 	@touch $@
 
 demo: $(READY)

@@ -32,6 +32,11 @@ class Cost:
     """Bytes handed to the file system (``write_bytes`` of the kernel's accounts)."""
 
 
+def environment(more: dict[str, str] | None = None) -> dict[str, str]:
+    """That of programs as users have them: Python keeps what it has compiled, as for all that is installed."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | (more or {})
+
+
 def run(argv: list[str], *, cwd: Path, log: Path, env: dict[str, str] | None = None) -> Cost:
     """Run a program to its end and say what it cost.
 
@@ -48,7 +53,7 @@ def run(argv: list[str], *, cwd: Path, log: Path, env: dict[str, str] | None = N
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **(env or {})},
+            env=environment(env),
         )
         watch = _Watch(process.pid)
         watch.start()
