@@ -103,8 +103,12 @@ def named_frames(frames: Sequence[str]) -> dict[str, Path]:
     return found
 
 
-LARGE = 400_000_000
-"""Bytes of float32 pixels from which FITS files are done band by band, if the steps allow."""
+LARGE = 100_000_000
+"""Bytes of float32 pixels from which FITS files are done band by band, if the steps allow.
+
+24 Mpx in three channels then take a quarter of the memory (0.4 GB for a gradient in place of 1.6) and a third less of
+CPU time than as a whole.
+"""
 
 
 def apply_steps(
