@@ -13,6 +13,11 @@ def place(tmp_path, monkeypatch):
     return tmp_path
 
 
+def test_a_library_that_is_not_there_is_not_sound(tmp_path, capsys):
+    assert run(["library", "verify", "--path", str(tmp_path / "unplugged")]) == 2
+    assert "there is no library here; --path FOLDER names one" in capsys.readouterr().err
+
+
 def test_build_list_show_verify_remove(place, capsys):
     build = ["library", "build", "-s", str(place / "raw"), "-q", "--threads", "2"]
     assert run(build) == 0

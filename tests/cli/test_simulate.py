@@ -36,6 +36,12 @@ def test_settings_by_name():
             changed(preset("tiny"), (text,))
 
 
+def test_panels_are_pairs():
+    assert changed(preset("tiny"), ("panels=-80/0,80.5/3",)).panels == ((-80.0, 0.0), (80.5, 3.0))
+    with pytest.raises(SpecError, match="panels"):
+        changed(preset("tiny"), ("panels=4",))
+
+
 def test_wrong_names_and_folders(tmp_path, capsys):
     assert run(["simulate", str(tmp_path / "x"), "--preset", "dmo"]) == 2
     assert "did you mean demo?" in capsys.readouterr().err

@@ -86,6 +86,13 @@ def test_a_report_that_breaks_a_rule_is_not_written(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_is_no_text_is_no_report(tmp_path):
+    """An image would break a rule in each of its thousands of lines."""
+    (tmp_path / "l.fits").write_bytes(b"SIMPLE  =" + bytes(2880) + b"\n" * 99)
+    with pytest.raises(InputError, match=r"l\.fits: is no text; give a report"):
+        check_aavso_file(tmp_path / "l.fits")
+
+
 def test_the_name_of_the_file_counts(tmp_path):
     path = tmp_path / "report.dat"
     path.write_text(HEAD + GOOD)

@@ -72,6 +72,15 @@ def test_what_cannot_be_fetched_is_said(vizier):
     with pytest.raises(InputError, match="cannot be reached: no route to host"):
         fetch("apass", 10.0, 20.0, 0.5)
 
+    def unplugged():
+        raise ConnectionError(
+            "HTTPSConnectionPool(host='vizier'): Max retries exceeded (Caused by NameResolutionError("
+        )
+
+    fake.answer = staticmethod(unplugged)
+    with pytest.raises(InputError, match="cannot be reached: there is no connection to its server; try again later"):
+        fetch("apass", 10.0, 20.0, 0.5)
+
 
 def test_too_many_rows_are_no_extract(vizier, monkeypatch):
     monkeypatch.setattr(online_catalogs, "MOST", 2)

@@ -13,6 +13,7 @@ from firstlight.cli.library_transfer import add_commands
 from firstlight.cli.progress import TerminalProgress
 from firstlight.cli.settings import options_of, settings_from
 from firstlight.cli.tables import show_table
+from firstlight.errors import InputError
 from firstlight.pipeline.library_build import BuildSettings
 
 if TYPE_CHECKING:
@@ -189,6 +190,9 @@ def verify(path: Path | None) -> None:
     Raw frames that have changed since a master was made of them are told too.
     """
     library = _library(path)
+    if not library.path.is_dir():
+        # Of a disk that is not there, no problem would be found.
+        raise InputError(f"{library.path}: there is no library here; --path FOLDER names one")
     problems, n = library.verify()
     for problem in problems:
         click.echo(problem)

@@ -46,6 +46,10 @@ def command(folder: Path, name: str, seed: int | None, changes: tuple[str, ...],
     click.echo(f"{folder}: {said}; {night.camera.width} x {night.camera.height} px; the truth is in {folder}/.truth")
 
 
+PAIRS = "panels"
+"""The setting that is a list of pairs: x/y,x/y."""
+
+
 def changed(night: Night, changes: tuple[str, ...]) -> Night:
     """The night with settings changed by ``key=value`` texts; a dot leads into its parts.
 
@@ -67,8 +71,11 @@ def changed(night: Night, changes: tuple[str, ...]) -> Night:
             place = place.get(part) if isinstance(place.get(part), dict) else _unknown(key, part, place)
         if last not in place:
             _unknown(key, last, place)
-        is_list = isinstance(place[last], (tuple, list))
-        place[last] = tuple(filter(None, value.split(","))) if is_list else value
+        if isinstance(place[last], (tuple, list)):
+            parts = tuple(filter(None, value.split(",")))
+            place[last] = tuple(tuple(part.split("/")) for part in parts) if key.strip() == PAIRS else parts
+        else:
+            place[last] = value
     try:
         return type(night).model_validate(values)
     except ValidationError as error:

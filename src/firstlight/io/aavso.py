@@ -217,12 +217,15 @@ def check_aavso_file(path: str | os.PathLike[str]) -> list[str]:
     Raises
     ------
     InputError
-        The file cannot be read.
+        The file cannot be read, or is no text.
     """
     path = Path(path)
     try:
-        text = path.read_bytes().decode("utf-8", "replace")
+        content = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}; give a report of AAVSO's format") from error
+    if b"\0" in content:
+        raise InputError(f"{path}: is no text; give a report of AAVSO's format")
+    text = content.decode("utf-8", "replace")
     name = [] if path.suffix.lower() in (".txt", ".csv", ".tsv") else [f"{path.name}: must end with .txt, .csv or .tsv"]
     return name + check_aavso(text)

@@ -128,6 +128,9 @@ def _ask(service: Service, ra: float, dec: float, radius: float, faintest: float
 
 
 def _one_line(error: Exception) -> str:
+    if "NameResolution" in str(error) or "Max retries" in str(error):
+        # Their own words are names of classes.
+        return "there is no connection to its server"
     return re.sub(r"\s+", " ", str(error))[:160] or type(error).__name__
 
 

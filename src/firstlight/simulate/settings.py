@@ -203,7 +203,7 @@ class Night(Settings):
     rotation: Annotated[float, Unit("deg/h")] = 0.0
     """Steady turn of the field about the centre."""
     panels: tuple[tuple[float, float], ...] = ()
-    """Middles of the panels of a mosaic of the sky, x and y, px from that of the reference frame. The lights of a
+    """Middles of the panels of a mosaic of the sky (x/y,x/y), px from that of the reference frame. The lights of a
     filter are shared out among them, one panel after the other."""
     panel_spread: Annotated[float, Field(ge=0, lt=1)] = 0.3
     """How much sky and transparency differ from panel to panel: the sky by up to this fraction and its gradient as it

@@ -96,8 +96,8 @@ def fit_zero_point(
         known &= np.isfinite(column)
     if known.sum() < FEWEST:
         raise FrameError(
-            f"zero point: {int(known.sum())} measured stars are in the catalogue; {FEWEST} are needed; take a deeper "
-            "catalogue (--catalog) or another band"
+            f"zero point: {int(known.sum())} stars of the catalogue are measured well (not saturated, colour known); "
+            f"{FEWEST} are needed; take a deeper catalogue (--catalog), another band, or shorter exposures"
         )
     design = np.column_stack([np.ones(len(difference)), *columns])
     used, intrinsic = known, 0.0
