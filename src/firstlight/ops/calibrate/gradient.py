@@ -140,7 +140,7 @@ def survey_gradient(step: str, like: Image, height: int, model: Model, mode: Mod
 def _plane_of(seen: Rows, plane: Plane, width: int, want: Want) -> tuple[np.ndarray, np.ndarray]:
     """The pixels of a plane in some rows, and where they are good."""
     good = ~has(plane.of(seen.flags)[:, :width], EXCLUDED)
-    if seen.mask is not None and not getattr(want, "under_mask", False):
+    if seen.mask is not None and not want.under_mask:
         good &= ~(plane.of(seen.mask)[:, :width] > 0)
     return np.ascontiguousarray(plane.of(seen.data)[:, :width]), ALL if good.all() else good
 

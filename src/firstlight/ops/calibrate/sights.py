@@ -26,6 +26,11 @@ class Want(Protocol):
     """Something to be seen of a plane (y, x)."""
 
     @property
+    def under_mask(self) -> bool:
+        """Whether it is looked at under a mask too."""
+        ...
+
+    @property
     def parts(self) -> list[np.ndarray]:
         """Rows that must be seen together, ascending, of each part."""
         ...
@@ -62,7 +67,8 @@ class Grid:
     lefts: np.ndarray
     wide: int
     every: int = 1
-    """Only each so manieth row of a cell is looked at."""
+    """Rows from one that is looked at to the next, in a cell."""
+    under_mask: bool = False
 
     @classmethod
     def even(cls, shape: tuple[int, int], size: int) -> Grid:
@@ -169,10 +175,6 @@ class Pixels:
     @property
     def _far(self) -> int:
         return int(4 * self.sigma + 0.5)
-
-    @property
-    def _together(self) -> int:
-        return 1 if self.sigma else TOGETHER
 
     @cached_property
     def parts(self) -> list[np.ndarray]:
