@@ -163,3 +163,52 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, anonymous)
     assert done.returncode == 0, done.stderr[-500:]
     assert (tmp_path / "out.fits").stat().st_size > 1.2e9
     assert int(done.stdout.split()[1]) * 1024 < 800e6
+
+
+def stars(kind):
+    """Stars, large enough that a step learns from squares of it and not from all."""
+    from firstlight.simulate.scene import random_field, render_stars
+
+    rng = np.random.default_rng(3)
+    shape = (1530, 1420)
+    light = 60 + render_stars(shape, *random_field(rng, 700, shape, (300, 5e4), 0.7, 4.0), 3.0, beta=3.0, floor=0.05)
+    light = light[None]
+    variance = (light / 1.5 + 16).astype(np.float32)
+    data = light + np.sqrt(variance) * rng.standard_normal(light.shape)
+    flags = np.zeros(data.shape, np.uint16)
+    flags[:, 700:708, 300:320] = Flag.NO_DATA
+    meta = Meta(gain=1.5, read_noise=6.0) if kind == "anscombe" else Meta()
+    return Image(data, flags=flags, variance=variance if kind == "variance" else None, meta=meta)
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "within"),
+    [("variance", "nr:starlet", 1e-6), ("anscombe", "nr:starlet", 1e-6), ("measured", "nr:starlet:rule=bayes", 1e-6),
+     ("variance", "nr:tv:steps=120", 1e-3), ("anscombe", "nr:bilateral:sigma=1", 1e-6),
+     ("measured", "nr:diffusion", 1e-6), ("variance", "sharp:gaussian", 1e-3), ("anscombe", "sharp:moffat", 1e-3),
+     ("measured", "sharp:moffat:aside=0", 1e-3), ("measured", "sharp:moffat:method=bregman,iterations=8", 1e-3)],
+)  # fmt: skip
+def test_detail_in_bands_is_that_of_the_whole(tmp_path, kind, spec, within):
+    given = stars(kind)
+    step = parse_step(spec)
+    path = write(tmp_path / "in.fits", given)
+    whole = step(read(path))
+    with thread_pool(2) as pool:
+        apply_to_file(FileSource.of(path), tmp_path / "out.fits", [step], pool, 2, rows=400)
+    out = read(tmp_path / "out.fits")
+    # Sigma of the sky is about 8: what differs is far below the noise, even under stars of 10 000.
+    assert np.abs(out.data - whole.data).max() <= within * 8
+    np.testing.assert_array_equal(out.flags, whole.flags)
+    assert (out.history, out.variance is None) == (whole.history, True)
+
+
+def test_detail_among_other_steps(tmp_path):
+    given = stars("measured")
+    chain = [parse_step(text) for text in ("nr:gaussian:sigma=0.7", "sharp:gaussian", "nr:starlet")]
+    assert in_the_way(chain) is None
+    assert in_the_way([parse_step("sharp:moffat:target=stars")]) is not None
+    path = write(tmp_path / "in.fits", given)
+    with thread_pool(2) as pool:
+        apply_to_file(FileSource.of(path), tmp_path / "out.fits", chain, pool, 2)
+    whole = apply(read(path), *chain)
+    assert np.abs(read(tmp_path / "out.fits").data - whole.data).max() < 0.02

@@ -47,18 +47,43 @@ def diffuse_rows(plane, sigma, limit, speck, step, first, last, out):
                 out[y, x] = c
 
 
-@kernel
-def divergence_rows(plane, px, py, first, last, out):
-    """Rows of plane + div p, into ``out``: the picture that belongs to the dual field (px, py) of `ascend_rows`."""
-    width = plane.shape[1]
-    for y in range(first, last):
-        for x in range(width):
-            value = plane[y, x] - px[y, x] - py[y, x]
-            if x > 0:
-                value += px[y, x - 1]
-            if y > 0:
-                value += py[y - 1, x]
-            out[y, x] = value
+@inner_kernel
+def _ascend_row(here, below, sigma, weight, step, px, py):
+    """Row of the dual field of `ascend_rows`; ``below`` is the row itself at the lower edge."""
+    n = here.shape[0]
+    one = np.float32(1.0)
+    same = sigma.shape[0] == 1
+    level = weight * sigma[0]
+    ahead, inner, low, along, down = here[1:n], here[: n - 1], below[: n - 1], px[: n - 1], py[: n - 1]
+    for x in range(n - 1):
+        strength = level if same else weight * sigma[x]
+        gx = ahead[x] - inner[x]
+        gy = low[x] - inner[x]
+        # Where there is no noise nothing moves.
+        inverse = step / strength if strength > 0 else np.float32(0.0)
+        pace = step if strength > 0 else np.float32(0.0)
+        share = one / (one + inverse * np.sqrt(gx * gx + gy * gy))
+        along[x] = (along[x] - pace * gx) * share
+        down[x] = (down[x] - pace * gy) * share
+    strength = level if same else weight * sigma[n - 1]
+    if strength > 0:
+        gy = below[n - 1] - here[n - 1]
+        py[n - 1] = (py[n - 1] - step * gy) / (one + step / strength * abs(gy))
+
+
+@inner_kernel
+def _divergence_row(given, px, py, above, picture):
+    """Row of plane + div p; ``above`` (width,) is the row of py over it, or empty at the upper edge."""
+    n = given.shape[0]
+    if above.shape[0] == n:
+        for x in range(n):
+            picture[x] = given[x] - px[x] - py[x] + above[x]
+    else:
+        for x in range(n):
+            picture[x] = given[x] - px[x] - py[x]
+    ahead, along = picture[1:n], px[: n - 1]
+    for x in range(n - 1):
+        ahead[x] += along[x]
 
 
 @kernel
@@ -67,16 +92,25 @@ def ascend_rows(picture, sigma, weight, step, first, last, px, py):
 
     The weight of the total variation at a pixel is ``weight`` sigma there.
     """
-    height, width = picture.shape
+    height = picture.shape[0]
     for y in range(first, last):
-        for x in range(width):
-            strength = weight * _noise(sigma, y, x)
-            gx = picture[y, x + 1] - picture[y, x] if x + 1 < width else np.float32(0.0)
-            gy = picture[y + 1, x] - picture[y, x] if y + 1 < height else np.float32(0.0)
-            if strength > 0:
-                norm = np.float32(1.0) + step / strength * np.sqrt(gx * gx + gy * gy)
-                px[y, x] = (px[y, x] - step * gx) / norm
-                py[y, x] = (py[y, x] - step * gy) / norm
+        noise = sigma[0] if sigma.shape[0] == 1 else sigma[y]
+        _ascend_row(picture[y], picture[min(y + 1, height - 1)], noise, weight, step, px[y], py[y])
+
+
+@kernel
+def settle_rows(plane, sigma, weight, step, first, last, px, py, picture):
+    """As `ascend_rows`, but for the last row, which must have been done; and the picture plus div p that follows.
+
+    Both in one sweep: a row of the picture is made anew as soon as the dual field of its own row has been. The row
+    of the field above the first must have been done.
+    """
+    nothing = np.empty(0, np.float32)
+    for y in range(first, last):
+        if y + 1 < last:
+            noise = sigma[0] if sigma.shape[0] == 1 else sigma[y]
+            _ascend_row(picture[y], picture[y + 1], noise, weight, step, px[y], py[y])
+        _divergence_row(plane[y], px[y], py[y], py[y - 1] if y > 0 else nothing, picture[y])
 
 
 @kernel

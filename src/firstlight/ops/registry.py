@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 
 from firstlight.errors import ContractError, SpecError, nearest
 from firstlight.model.image import Image, State
+from firstlight.ops.windows import BandWork, Source
 
 if TYPE_CHECKING:
     from firstlight.ops.survey import Survey
@@ -78,14 +79,18 @@ class Operation:
     """Names of the further images the function takes after its parameters."""
     optional: tuple[str, ...] = ()
     """The last of them, that may be left out: the function has a default of None for each."""
-    margin: Callable[[Any], int] | None = None
-    """Of reach ``window``: how many pixels far it looks with these parameters; None: not known, it needs the frame."""
+    margin: Callable[[Any], int | None] | None = None
+    """Of reach ``window``, and where something is learnt: how many pixels far it looks with these parameters; None: not
+    known, it needs the frame."""
     settle: Callable[[Image, Any], Callable[[Image], Image]] | None = None
     """Of reach ``frame``, where the frame is only measured: what then is done to each pixel by itself. It must give the
     same for the pixels of `firstlight.ops.stretch.sample.sample` alone."""
     survey: Callable[[Image, int, Any], Survey] | None = None
     """Of reach ``frame``, where a sample is not enough: which rows are looked at and what then is done to rows by
     themselves; from an image like it of a few rows, its height, and the parameters."""
+    learn: Callable[[Source, Any], BandWork] | None = None
+    """Of reach ``frame``, where it is enough to look at bands of the frame: what then is done to a band, of which
+    ``margin`` rows above and below are done with it and thrown away."""
 
     @property
     def family(self) -> str:
@@ -111,9 +116,10 @@ def operation(
     version: int = 1,
     demands: State | None = None,
     gives: State | None = None,
-    margin: Callable[[Any], int] | None = None,
+    margin: Callable[[Any], int | None] | None = None,
     settle: Callable[[Image, Any], Callable[[Image], Image]] | None = None,
     survey: Callable[[Image, int, Any], Survey] | None = None,
+    learn: Callable[[Source, Any], BandWork] | None = None,
 ) -> Callable[[Callable[..., Image]], Callable[..., Image]]:
     """Register ``function(image, params, *frames) -> Image``; the function itself is returned unchanged."""
 
@@ -129,7 +135,7 @@ def operation(
             id, version, reach, parameters.annotation, function, demands, gives,
             frames=tuple(frame.name for frame in frames),
             optional=tuple(frame.name for frame in frames if frame.default is not inspect.Parameter.empty),
-            margin=margin, settle=settle, survey=survey,
+            margin=margin, settle=settle, survey=survey, learn=learn,
         )  # fmt: skip
         return function
 

@@ -28,9 +28,11 @@ class Step:
         if not needed <= len(frames) <= len(operation.frames) or None in frames[:needed]:
             takes = ", ".join(f"{n} (optional)" if n in operation.optional else n for n in operation.frames)
             raise InputError(f"{operation.id}: {len(frames)} further images given; it takes {takes or 'none'}")
-        result = operation.function(image, self.params, *frames)
-        state = self.gives or image.state
-        return result.replace(state=state, history=(*image.history, self.pinned()))
+        return self.signed(image, operation.function(image, self.params, *frames))
+
+    def signed(self, image: Image, result: Image) -> Image:
+        """The result of this step on an image, with its state and one entry more in its history."""
+        return result.replace(state=self.gives or image.state, history=(*image.history, self.pinned()))
 
     def check(self, image: Image) -> None:
         """Whether the image is in the state that the operation needs.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,17 +23,18 @@ from firstlight.ops.spec import Step
 from firstlight.ops.stretch.levels import largest_good, white_level
 from firstlight.ops.stretch.sample import sample as sampled
 from firstlight.ops.survey import Look, Rows, Survey
+from firstlight.ops.windows import BandWork
 from firstlight.pipeline.executors import ordered
 from firstlight.pipeline.members import variance_rows
 
 BAND = 32 * 2**20
 """Bytes of a band's pixels."""
 
+ALIGNED = 64
+"""Rows to a multiple of which a band with a margin is widened: holes up to that size are filled as in the whole."""
+
 APART = 16
 """Rows between two that are looked at, up to which those between are read with them."""
-
-Work = Callable[[Image, int], Image]
-"""What a step does to a band whose first row is the one of this number."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +74,7 @@ def in_the_way(steps: Sequence[Step], frames: Collection[str] = ()) -> Step | No
         if any(name in frames or name not in operation.optional for name in operation.frames):
             return each
         fits = operation.reach == Reach.PIXEL or operation.settle is not None or operation.survey is not None
-        fits |= operation.reach == Reach.WINDOW and operation.margin is not None
+        fits |= _margin(each) is not None
         if not fits:
             return each
     return None
@@ -83,15 +84,21 @@ def in_the_way(steps: Sequence[Step], frames: Collection[str] = ()) -> Step | No
 class Chain:
     """Steps made ready: each does its work on a band, whatever the rest of the image is."""
 
-    works: tuple[Work, ...]
+    works: tuple[BandWork, ...]
     margins: tuple[int, ...]
+
+    @property
+    def margin(self) -> int:
+        """Rows above and below a band that are read and done with it."""
+        return sum(self.margins)
 
     def on(self, source: FileSource, top: int, bottom: int) -> Image:
         """Rows top <= y < bottom of the result."""
         height = source.shape[1]
-        margin = sum(self.margins)
-        # The cell of a mosaic begins at even rows.
-        first, last = max((top - margin) // 2 * 2, 0), min(bottom + margin, height)
+        margin = self.margin
+        # The cell of a mosaic begins at even rows, and holes are filled from means over squares of up to some size.
+        aligned = ALIGNED if margin else 2
+        first, last = max((top - margin) // aligned * aligned, 0), min(bottom + margin, height)
         image = source.band(first, last)
         rows = image.shape[1]
         for work in self.works:
@@ -106,13 +113,30 @@ class Chain:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class ChainSource:
+    """An image in the middle of a chain."""
+
+    source: FileSource
+    chain: Chain
+    shape: tuple[int, int, int]
+
+    @classmethod
+    def of(cls, source: FileSource, chain: Chain) -> ChainSource:
+        channels, _, width = chain.on(source, 0, 1).shape
+        return cls(source, chain, (channels, source.shape[1], width))
+
+    def band(self, top: int, bottom: int) -> Image:
+        return self.chain.on(self.source, top, bottom)
+
+
 def prepare(
     source: FileSource, steps: Sequence[Step], executor: Executor, workers: int, rows: int | None = None
 ) -> Chain:
     """Measure what the steps want to know of the whole image, in as many passes as needed, and bind it to them."""
-    works: list[Work] = []
+    works: list[BandWork] = []
     margins: list[int] = []
-    rows = rows or band_rows(source)
+    rows = rows or band_rows(source, sum(_margin(each) or 0 for each in steps))
     for each in steps:
         operation = each.operation
         chain = Chain(tuple(works), tuple(margins))
@@ -122,10 +146,27 @@ def prepare(
         elif operation.settle is not None or (needs_white and not _knows_white(source.band(0, 1), steps, len(works))):
             sample, white = _sampled(source, chain, executor, workers, rows)
             works.append(_bound(each, sample, white, bool(needs_white)))
+        elif operation.learn is not None:
+            with lend(executor.map, workers):
+                works.append(_learnt(each, ChainSource.of(source, chain)))
         else:
             works.append(lambda band, _, each=each: each(band))
-        margins.append(operation.margin(each.params) if operation.margin and operation.reach == Reach.WINDOW else 0)
+        margins.append(_margin(each) or 0)
     return Chain(tuple(works), tuple(margins))
+
+
+def _margin(each: Step) -> int | None:
+    """How many rows far a step looks once it knows what it wants to; None: not known, or all of them."""
+    operation = each.operation
+    looks = operation.reach == Reach.WINDOW or operation.learn is not None
+    return operation.margin(each.params) if looks and operation.margin else None
+
+
+def _learnt(each: Step, source: ChainSource) -> BandWork:
+    """The step, bound to what it learnt by looking here and there."""
+    each.check(source.band(0, 1))
+    work = each.operation.learn(source, each.params)  # type: ignore[misc]
+    return lambda image, top: each.signed(image, work(image, top))
 
 
 def _knows_white(row: Image, steps: Sequence[Step], done: int) -> bool:
@@ -165,7 +206,7 @@ def _sampled(
     return sample, brightest if brightest > 0 else 1.0
 
 
-def _bound(each: Step, sample: Image, white: float | None, needs_white: bool) -> Work:
+def _bound(each: Step, sample: Image, white: float | None, needs_white: bool) -> BandWork:
     """The step with what was measured: its levels, and white where the header does not tell it."""
 
     def brought(image: Image) -> Image:
@@ -179,16 +220,10 @@ def _bound(each: Step, sample: Image, white: float | None, needs_white: bool) ->
     if settle is None:
         return lambda image, _: each(brought(image))
     settled = settle(brought(sample), each.params)
-    gives = each.gives
-
-    def work(image: Image, _: int) -> Image:
-        result = settled(brought(image))
-        return result.replace(state=gives or image.state, history=(*image.history, each.pinned()))
-
-    return work
+    return lambda image, _: each.signed(image, settled(brought(image)))
 
 
-def _surveyed(each: Step, source: FileSource, chain: Chain, executor: Executor, workers: int, rows: int) -> Work:
+def _surveyed(each: Step, source: FileSource, chain: Chain, executor: Executor, workers: int, rows: int) -> BandWork:
     """The step with what it looks at in the image at this place of the chain."""
     height = source.shape[1]
     like = chain.on(source, 0, min(2, height))
@@ -211,17 +246,13 @@ def _surveyed(each: Step, source: FileSource, chain: Chain, executor: Executor, 
     with lend(executor.map, workers):
         settled = survey.settle([found[k] for k in range(len(survey.looks))])
 
-    def work(image: Image, first: int) -> Image:
-        result = settled(image, first)
-        return result.replace(state=each.gives or image.state, history=(*image.history, each.pinned()))
-
-    return work
+    return lambda image, first: each.signed(image, settled(image, first))
 
 
 def _seen(looks: Sequence[Look], source: FileSource, chain: Chain) -> list[Any]:
     """What looks see of rows of one band; rows that none wants are left out where that saves work."""
     wanted = np.unique(np.concatenate([look.rows for look in looks]))
-    apart = max(APART, 2 * sum(chain.margins))
+    apart = max(APART, 2 * chain.margin)
     runs = np.split(wanted, np.flatnonzero(np.diff(wanted) > apart) + 1)
     bands = [chain.on(source, int(run[0]), int(run[-1]) + 1) for run in runs]
     there = np.concatenate([np.arange(run[0], run[-1] + 1) for run in runs])
@@ -233,10 +264,10 @@ def _seen(looks: Sequence[Look], source: FileSource, chain: Chain) -> list[Any]:
     return [look.see(Rows.of(whole, np.searchsorted(there, look.rows))) for look in looks]
 
 
-def band_rows(source: FileSource) -> int:
-    """Rows of a band: an even number."""
+def band_rows(source: FileSource, margin: int = 0) -> int:
+    """Rows of a band: an even number; at least four times the margin, so that most of the work is not thrown away."""
     channels, height, width = source.shape
-    return max(min(BAND // (4 * channels * width), height + height % 2) // 2 * 2, 2)
+    return max(min(max(BAND // (4 * channels * width), 4 * margin), height + height % 2) // 2 * 2, 2)
 
 
 def apply_to_file(
@@ -252,8 +283,8 @@ def apply_to_file(
     """
     _refuse(steps)
     source.frame.check()
-    rows = rows or band_rows(source)
     chain = prepare(source, steps, executor, workers, rows)
+    rows = rows or band_rows(source, chain.margin)
     height = source.shape[1]
     tops = range(0, height, rows)
     bands = ordered(executor, lambda t: chain.on(source, t, min(t + rows, height)), tops, workers + 1)

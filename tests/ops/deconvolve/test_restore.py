@@ -13,7 +13,7 @@ from firstlight.model.image import Image
 from firstlight.model.meta import Meta
 from firstlight.ops.deconvolve.blur import Blur
 from firstlight.ops.deconvolve.fourier import wiener
-from firstlight.ops.deconvolve.richardson_lucy import Noise, richardson_lucy
+from firstlight.ops.deconvolve.richardson_lucy import Manner, Noise, richardson_lucy
 from firstlight.ops.deconvolve.shapes import airy_kernel, box_kernel, gaussian_kernel, moffat_kernel
 from firstlight.simulate.scene import random_field, render_stars
 
@@ -49,13 +49,13 @@ def error(image: Image, truth: np.ndarray) -> float:
 def test_every_method_comes_nearer_to_the_truth(method):
     image, truth = blurred()
     sharp = step("sharp:gaussian", sigma=SIGMA, method=method)(image)
-    assert error(sharp, truth) < {"rl": 0.7, "wiener": 0.97, "unsupervised": 0.75, "bregman": 0.85}[method] * error(
+    assert error(sharp, truth) < {"rl": 0.7, "wiener": 0.98, "unsupervised": 0.8, "bregman": 0.85}[method] * error(
         image, truth
     )
 
 
-@pytest.mark.parametrize(("aside", "noise", "within"), [(4.0, True, 1e-3), (0.0, False, 1e-3), (0.0, True, 3e-3)])
-def test_flux_stays(aside, noise, within):
+@pytest.mark.parametrize(("aside", "noise"), [(4.0, True), (0.0, False), (0.0, True)])
+def test_flux_stays(aside, noise):
     image, _ = blurred(noise)
     light = (image.data - 100).sum(dtype=float)
 
@@ -63,9 +63,10 @@ def test_flux_stays(aside, noise, within):
         sharp = step("sharp:gaussian", sigma=SIGMA, aside=aside, **settings)(image)
         return (sharp.data.sum(dtype=float) - image.data.sum(dtype=float)) / light
 
-    assert abs(gained(dering=0)) < within
-    # Filled rings add what they lacked.
-    assert -within < gained() < 0.01
+    assert abs(gained(dering=0)) < 2e-3
+    # What fills a ring is taken from the star inside it.
+    assert abs(gained()) < 2e-3
+    assert abs(gained(method="wiener")) < 2e-3
 
 
 def test_more_light_in_the_cores_and_no_rings():
@@ -92,7 +93,7 @@ def test_iterations_are_those_of_scikit_image():
     kernel = gaussian_kernel(SIGMA)
     blur = Blur.of(kernel)
     data = blur(truth)
-    ours = richardson_lucy(data, blur, Noise(1.0, 0.0), 15, stop=False, smoothness=0, damping=0)
+    ours = richardson_lucy(data, blur, Noise(1.0, 0.0), Manner(15))
     assert ours.iterations == 15
     # The same start as ours: scikit-image begins with a flat picture.
     estimate = data.astype(np.float64)
@@ -102,7 +103,7 @@ def test_iterations_are_those_of_scikit_image():
     inner = np.s_[20:-20, 20:-20]
     np.testing.assert_allclose(ours.plane[inner], estimate[inner], rtol=2e-3)
     far = skimage_rl(data.astype(np.float64) / 1e5, kernel, 60, clip=False) * 1e5
-    near = richardson_lucy(data, blur, Noise(1.0, 0.0), 60, stop=False, smoothness=0, damping=0).plane
+    near = richardson_lucy(data, blur, Noise(1.0, 0.0), Manner(60)).plane
     assert np.sqrt(np.mean((near - truth)[inner] ** 2)) < 1.1 * np.sqrt(np.mean((far - truth)[inner] ** 2))
 
 
@@ -119,10 +120,10 @@ def test_it_stops_by_itself_and_says_why():
     light = image.data[0] - 90
     blur = Blur.of(gaussian_kernel(SIGMA))
     noise = Noise(float(image.variance.min()), 1 / GAIN)
-    early = richardson_lucy(light, blur, noise, 500, stop=True, smoothness=0, damping=0)
+    early = richardson_lucy(light, blur, noise, Manner(500, stop=True))
     assert early.iterations < 200
     assert early.misfit < 1.3
-    assert richardson_lucy(light, blur, noise, 40, stop=False, smoothness=0, damping=0).iterations == 40
+    assert richardson_lucy(light, blur, noise, Manner(40)).iterations == 40
 
 
 def test_smoothness_and_damping_quieten_the_noise():
@@ -132,7 +133,7 @@ def test_smoothness_and_damping_quieten_the_noise():
 
     def spread(**changes: float) -> float:
         settings = {"smoothness": 0.0, "damping": 0.0} | changes
-        return float(richardson_lucy(flat, blur, Noise(25.0, 0.0), 40, stop=False, **settings).plane.std())
+        return float(richardson_lucy(flat, blur, Noise(25.0, 0.0), Manner(40, **settings)).plane.std())
 
     assert spread(smoothness=0.02) < 0.9 * spread()
     assert spread(damping=3.0) < 0.6 * spread()

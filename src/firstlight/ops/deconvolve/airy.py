@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import numpy as np  # noqa: F401 - for the example
+import numpy as np
 from pydantic import Field
 
 from firstlight.model.image import Image, State
-from firstlight.ops.deconvolve.restore import deconvolved
+from firstlight.ops.deconvolve.restore import deconvolved, learn_deconvolution, reach_of
 from firstlight.ops.deconvolve.settings import Deconvolve
 from firstlight.ops.deconvolve.shapes import airy_kernel
+from firstlight.ops.deconvolve.tiles import Spread
 from firstlight.ops.registry import Reach, operation
+from firstlight.ops.windows import BandWork, Source
 from firstlight.units import SubPx
 
 
@@ -24,7 +26,18 @@ class AiryPsf(Deconvolve):
     """Sigma of a Gaussian that blurs the pattern."""
 
 
-@operation("sharp:airy", reach=Reach.FRAME, demands=State.LINEAR)
+def _kernel(p: AiryPsf) -> np.ndarray:
+    return airy_kernel(p.radius, p.obstruction, p.seeing)
+
+
+def _learn(source: Source, p: AiryPsf) -> BandWork:
+    return learn_deconvolution(source, p, lambda channel: Spread.same(_kernel(p)), "sharp:airy")
+
+
+@operation(
+    "sharp:airy", version=2, reach=Reach.FRAME, demands=State.LINEAR, learn=_learn,
+    margin=lambda p: reach_of(p, _kernel(p)),
+)  # fmt: skip
 def deconvolve_airy(image: Image, p: AiryPsf) -> Image:
     """Undo the diffraction of a telescope's aperture.
 
@@ -43,5 +56,4 @@ def deconvolve_airy(image: Image, p: AiryPsf) -> Image:
     >>> bool(deconvolve_airy(Image(star), AiryPsf()).data.max() > 100)
     True
     """
-    kernel = airy_kernel(p.radius, p.obstruction, p.seeing)
-    return deconvolved(image, p, lambda channel: kernel, "sharp:airy")
+    return deconvolved(image, p, lambda channel: Spread.same(_kernel(p)), "sharp:airy")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import numpy as np  # noqa: F401 - for the example
+import numpy as np
 from pydantic import Field
 
 from firstlight.model.image import Image, State
-from firstlight.ops.deconvolve.restore import deconvolved
+from firstlight.ops.deconvolve.restore import deconvolved, learn_deconvolution, reach_of
 from firstlight.ops.deconvolve.settings import Deconvolve
 from firstlight.ops.deconvolve.shapes import gaussian_kernel, sum_of
+from firstlight.ops.deconvolve.tiles import Spread
 from firstlight.ops.registry import Reach, operation
+from firstlight.ops.windows import BandWork, Source
 from firstlight.units import SubPx
 
 
@@ -24,7 +26,18 @@ class DoubleGaussianPsf(Deconvolve):
     """Share of the light in the halo."""
 
 
-@operation("sharp:doublegaussian", reach=Reach.FRAME, demands=State.LINEAR)
+def _kernel(p: DoubleGaussianPsf) -> np.ndarray:
+    return sum_of(gaussian_kernel(p.sigma), gaussian_kernel(p.halo_sigma), p.halo_weight)
+
+
+def _learn(source: Source, p: DoubleGaussianPsf) -> BandWork:
+    return learn_deconvolution(source, p, lambda channel: Spread.same(_kernel(p)), "sharp:doublegaussian")
+
+
+@operation(
+    "sharp:doublegaussian", version=2, reach=Reach.FRAME, demands=State.LINEAR, learn=_learn,
+    margin=lambda p: reach_of(p, _kernel(p)),
+)  # fmt: skip
 def deconvolve_double_gaussian(image: Image, p: DoubleGaussianPsf) -> Image:
     """Undo a blur with a Gaussian core and a wider Gaussian halo.
 
@@ -43,5 +56,4 @@ def deconvolve_double_gaussian(image: Image, p: DoubleGaussianPsf) -> Image:
     >>> bool(deconvolve_double_gaussian(Image(star), DoubleGaussianPsf()).data.max() > 100)
     True
     """
-    kernel = sum_of(gaussian_kernel(p.sigma), gaussian_kernel(p.halo_sigma), p.halo_weight)
-    return deconvolved(image, p, lambda channel: kernel, "sharp:doublegaussian")
+    return deconvolved(image, p, lambda channel: Spread.same(_kernel(p)), "sharp:doublegaussian")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import numpy as np  # noqa: F401 - for the example
+import numpy as np
 from pydantic import Field
 
 from firstlight.model.image import Image, State
-from firstlight.ops.deconvolve.restore import deconvolved
+from firstlight.ops.deconvolve.restore import deconvolved, learn_deconvolution, reach_of
 from firstlight.ops.deconvolve.settings import Deconvolve
 from firstlight.ops.deconvolve.shapes import box_kernel
+from firstlight.ops.deconvolve.tiles import Spread
 from firstlight.ops.registry import Reach, operation
+from firstlight.ops.windows import BandWork, Source
 from firstlight.units import SubPx
 
 
@@ -20,7 +22,18 @@ class DrizzlePsf(Deconvolve):
     """Side of a drop on the finer grid: drizzle scale times pixfrac."""
 
 
-@operation("sharp:drizzle", reach=Reach.FRAME, demands=State.LINEAR)
+def _kernel(p: DrizzlePsf) -> np.ndarray:
+    return box_kernel(p.scale)
+
+
+def _learn(source: Source, p: DrizzlePsf) -> BandWork:
+    return learn_deconvolution(source, p, lambda channel: Spread.same(_kernel(p)), "sharp:drizzle")
+
+
+@operation(
+    "sharp:drizzle", version=2, reach=Reach.FRAME, demands=State.LINEAR, learn=_learn,
+    margin=lambda p: reach_of(p, _kernel(p)),
+)  # fmt: skip
 def deconvolve_drizzle(image: Image, p: DrizzlePsf) -> Image:
     """Undo what drizzling or enlarging smeared: a square pixel on a finer grid.
 
@@ -39,5 +52,4 @@ def deconvolve_drizzle(image: Image, p: DrizzlePsf) -> Image:
     >>> bool(deconvolve_drizzle(Image(star), DrizzlePsf()).data.max() > 100)
     True
     """
-    kernel = box_kernel(p.scale)
-    return deconvolved(image, p, lambda channel: kernel, "sharp:drizzle")
+    return deconvolved(image, p, lambda channel: Spread.same(_kernel(p)), "sharp:drizzle")

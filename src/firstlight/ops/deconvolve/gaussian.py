@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import numpy as np  # noqa: F401 - for the example
+import numpy as np
 from pydantic import Field
 
 from firstlight.model.image import Image, State
-from firstlight.ops.deconvolve.restore import deconvolved
+from firstlight.ops.deconvolve.restore import deconvolved, learn_deconvolution, reach_of
 from firstlight.ops.deconvolve.settings import Deconvolve
 from firstlight.ops.deconvolve.shapes import gaussian_kernel
+from firstlight.ops.deconvolve.tiles import Spread
 from firstlight.ops.registry import Reach, operation
+from firstlight.ops.windows import BandWork, Source
 from firstlight.units import SubPx
 
 
@@ -20,7 +22,18 @@ class GaussianPsf(Deconvolve):
     """Standard deviation of the blur; the FWHM over 2.355."""
 
 
-@operation("sharp:gaussian", reach=Reach.FRAME, demands=State.LINEAR)
+def _kernel(p: GaussianPsf) -> np.ndarray:
+    return gaussian_kernel(p.sigma)
+
+
+def _learn(source: Source, p: GaussianPsf) -> BandWork:
+    return learn_deconvolution(source, p, lambda channel: Spread.same(_kernel(p)), "sharp:gaussian")
+
+
+@operation(
+    "sharp:gaussian", version=2, reach=Reach.FRAME, demands=State.LINEAR, learn=_learn,
+    margin=lambda p: reach_of(p, _kernel(p)),
+)  # fmt: skip
 def deconvolve_gaussian(image: Image, p: GaussianPsf) -> Image:
     """Undo a blur of Gaussian shape.
 
@@ -39,5 +52,4 @@ def deconvolve_gaussian(image: Image, p: GaussianPsf) -> Image:
     >>> bool(deconvolve_gaussian(Image(star), GaussianPsf()).data.max() > 100)
     True
     """
-    kernel = gaussian_kernel(p.sigma)
-    return deconvolved(image, p, lambda channel: kernel, "sharp:gaussian")
+    return deconvolved(image, p, lambda channel: Spread.same(_kernel(p)), "sharp:gaussian")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import numpy as np  # noqa: F401 - for the example
+import numpy as np
 from pydantic import Field
 
 from firstlight.model.image import Image, State
-from firstlight.ops.deconvolve.restore import deconvolved
+from firstlight.ops.deconvolve.restore import deconvolved, learn_deconvolution, reach_of
 from firstlight.ops.deconvolve.settings import Deconvolve
 from firstlight.ops.deconvolve.shapes import moffat_kernel
+from firstlight.ops.deconvolve.tiles import Spread
 from firstlight.ops.registry import Reach, operation
+from firstlight.ops.windows import BandWork, Source
 from firstlight.units import Degrees, SubPx
 
 
@@ -26,7 +28,18 @@ class MoffatPsf(Deconvolve):
     """Of the long axis, from x towards y."""
 
 
-@operation("sharp:moffat", reach=Reach.FRAME, demands=State.LINEAR)
+def _kernel(p: MoffatPsf) -> np.ndarray:
+    return moffat_kernel(p.fwhm, p.beta, p.eccentricity, p.angle)
+
+
+def _learn(source: Source, p: MoffatPsf) -> BandWork:
+    return learn_deconvolution(source, p, lambda channel: Spread.same(_kernel(p)), "sharp:moffat")
+
+
+@operation(
+    "sharp:moffat", version=2, reach=Reach.FRAME, demands=State.LINEAR, learn=_learn,
+    margin=lambda p: reach_of(p, _kernel(p)),
+)  # fmt: skip
 def deconvolve_moffat(image: Image, p: MoffatPsf) -> Image:
     """Undo a blur of the shape that seeing has: a Moffat profile.
 
@@ -45,5 +58,4 @@ def deconvolve_moffat(image: Image, p: MoffatPsf) -> Image:
     >>> bool(deconvolve_moffat(Image(star), MoffatPsf()).data.max() > 100)
     True
     """
-    kernel = moffat_kernel(p.fwhm, p.beta, p.eccentricity, p.angle)
-    return deconvolved(image, p, lambda channel: kernel, "sharp:moffat")
+    return deconvolved(image, p, lambda channel: Spread.same(_kernel(p)), "sharp:moffat")

@@ -11,6 +11,7 @@ from firstlight.errors import InputError
 from firstlight.model.image import Image, State
 from firstlight.ops.deconvolve.restore import deconvolved
 from firstlight.ops.deconvolve.settings import Deconvolve
+from firstlight.ops.deconvolve.tiles import Spread
 from firstlight.ops.registry import Reach, operation
 from firstlight.units import Px
 
@@ -26,7 +27,7 @@ class SamplePsf(Deconvolve):
     """Side of the square around it that is taken; 0: as much as fits, at most 129."""
 
 
-@operation("sharp:deconvolution", reach=Reach.FRAME, demands=State.LINEAR)
+@operation("sharp:deconvolution", version=2, reach=Reach.FRAME, demands=State.LINEAR)
 def deconvolve_by_sample(image: Image, p: SamplePsf, psf: Image) -> Image:
     """Undo a blur that is given as an image: a point spread function, or a field of stars in which one is named.
 
@@ -48,7 +49,7 @@ def deconvolve_by_sample(image: Image, p: SamplePsf, psf: Image) -> Image:
     """
     planes = psf.data if psf.shape[0] == image.shape[0] else psf.data.mean(axis=0, keepdims=True)
     kernels = [kernel_from(plane, p.x, p.y, p.size) for plane in planes]
-    return deconvolved(image, p, lambda channel: kernels[channel % len(kernels)], "sharp:deconvolution")
+    return deconvolved(image, p, lambda channel: Spread.same(kernels[channel % len(kernels)]), "sharp:deconvolution")
 
 
 def kernel_from(plane: np.ndarray, x: int, y: int, size: int) -> np.ndarray:

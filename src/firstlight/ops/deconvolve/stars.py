@@ -8,12 +8,15 @@ import numpy as np
 
 from firstlight.errors import FrameError, InputError
 from firstlight.model.image import Image, State
+from firstlight.model.psf import NO_WINGS
 from firstlight.ops.contrast.inpaint import without_holes
 from firstlight.ops.deconvolve.restore import deconvolved
 from firstlight.ops.deconvolve.settings import Deconvolve
 from firstlight.ops.deconvolve.shapes import moffat_kernel
+from firstlight.ops.deconvolve.tiles import Spread
 from firstlight.ops.inspect.plane import plane_of
 from firstlight.ops.inspect.psf_model import MeasurePsf, measure_psf
+from firstlight.ops.inspect.shape_fit import fit_bell
 from firstlight.ops.inspect.stars import find_stars
 from firstlight.ops.mosaic import refuse_mosaic
 from firstlight.ops.registry import Reach, operation
@@ -25,14 +28,18 @@ class StarsPsf(Deconvolve):
     stars are."""
     per_channel: bool = True
     """Each channel by its own stars; otherwise all by those of their mean."""
+    follow: bool = True
+    """Where enough stars (15) show how the point spread function changes over the field, each part of the picture by
+    that of its place, one part fading into the next; otherwise all of it by that of the middle."""
 
 
-@operation("sharp:stars", reach=Reach.FRAME, demands=State.LINEAR)
+@operation("sharp:stars", version=2, reach=Reach.FRAME, demands=State.LINEAR)
 def deconvolve_by_stars(image: Image, p: StarsPsf) -> Image:
     """Undo the blur that the stars of the image show: seeing, optics and tracking as they were.
 
-    The effective point spread function of bright, single, unsaturated stars (`measure_psf`), as it is in the middle of
-    the field. Of fewer than three stars only the width is taken, for a Moffat profile (beta 4).
+    The effective point spread function of bright, single, unsaturated stars (`measure_psf`), at each place of the field
+    what the stars around it show: coma and tilt are undone in the corners as the seeing is in the middle. Of fewer than
+    three stars only the width is taken, for a Moffat profile (beta 4).
 
     Pixels without a number keep what they hold and take no part. Flags, plate and unit: kept. Variance: dropped, for
     deconvolved pixels share their noise with all around them.
@@ -50,24 +57,28 @@ def deconvolve_by_stars(image: Image, p: StarsPsf) -> Image:
     True
     """
 
-    def kernel_of(channel: int) -> np.ndarray:
-        # The middle of the field, of stars from all of it: how they vary is nothing one kernel can tell.
+    def spread_of(channel: int) -> Spread:
         place = channel + 1 if p.per_channel else 0
         try:
-            psf = measure_psf(known, MeasurePsf(variation="none"), channel=place)
+            psf = measure_psf(known, MeasurePsf(variation="auto" if p.follow else "none"), channel=place)
         except FrameError:
-            return moffat_kernel(_width(known, place), 4.0)
+            return Spread.same(moffat_kernel(_width(known, place), 4.0))
         if p.psf == "measured":
-            return np.maximum(psf.kernel, 0)
+            return Spread(lambda x, y: np.maximum(psf.kernel_at(x, y), 0), psf.degree > 0)
         offsets = np.arange(-psf.radius, psf.radius + 1)
-        return psf.bell.in_pixels(offsets[None, :], offsets[:, None])
+
+        def nearest(x: float, y: float) -> np.ndarray:
+            bell = psf.bell if psf.degree == 0 else fit_bell(psf, x, y, moffat=psf.moffat.beta < NO_WINGS)[0]
+            return bell.in_pixels(offsets[None, :], offsets[:, None])
+
+        return Spread(nearest, psf.degree > 0)
 
     refuse_mosaic("sharp:stars", image)
     known = without_holes(image)
     if not p.per_channel:
-        shared = kernel_of(0)
+        shared = spread_of(0)
         return deconvolved(image, p, lambda channel: shared, "sharp:stars")
-    return deconvolved(image, p, kernel_of, "sharp:stars")
+    return deconvolved(image, p, spread_of, "sharp:stars")
 
 
 def _width(image: Image, channel: int) -> float:

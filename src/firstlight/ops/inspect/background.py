@@ -53,6 +53,12 @@ class Background:
         """
         return self._map(self.mesh, shape or self.shape)
 
+    def window(self, rows: slice, columns: slice) -> np.ndarray:
+        """The background of the pixels of a window: those of `at`, to the last bit or two."""
+        down = _cubic_weights(self.shape[0], self.mesh.shape[0])[rows]
+        across = _cubic_weights(self.shape[1], self.mesh.shape[1])[columns]
+        return (down @ self.mesh.astype(np.float32)) @ across.T
+
     def noise_at(self, shape: tuple[int, int] | None = None) -> np.ndarray:
         """The noise of every pixel, float32 (height, width); never below the smallest of the mesh."""
         return np.maximum(self._map(self.mesh_noise, shape or self.shape), self.mesh_noise.min())
@@ -106,12 +112,23 @@ def measure_background(plane: np.ndarray, excluded: np.ndarray | None = None, bo
     noise = np.empty(counts, np.float32)
     mask = np.empty((0, 0), bool) if excluded is None else np.ascontiguousarray(excluded, dtype=bool)
     mesh_statistics(plane, mask, rows, columns, FEWEST, level, noise)
+    return background_of_mesh(level, noise, (height, width))
+
+
+def background_of_mesh(level: np.ndarray, noise: np.ndarray, shape: tuple[int, int]) -> Background:
+    """From level and noise of each box, float32 (ny, nx), NaN where too few pixels were left.
+
+    Raises
+    ------
+    FrameError
+        There is no box with a level.
+    """
     missing = np.isnan(level)
     if missing.all():
-        raise FrameError(f"background: of {height} x {width} pixels too few hold numbers; nothing can be measured")
+        raise FrameError(f"background: of {shape[0]} x {shape[1]} pixels too few hold numbers; nothing can be measured")
     if missing.any():
         level, noise = (_filled(each, missing) for each in (level, noise))
-    return Background(_median_3x3(level), _median_3x3(noise), (height, width))
+    return Background(_median_3x3(level), _median_3x3(noise), shape)
 
 
 def box_edges(length: int, count: int) -> np.ndarray:

@@ -59,7 +59,7 @@ def plane_of(image: Image, channel: int = 0, *, saturation: float | None = None)
         smooth_mosaic(data[0], plane)
     else:
         plane = data[0]
-    white = saturation if saturation is not None else _white_level(image)
+    white = saturation if saturation is not None else white_of(image)
     if full.any() and np.isfinite(plane[full]).any():
         # What was calibrated or repaired no longer says by its value that it was full.
         white = white if np.isfinite(white) else float(np.nanmax(plane[full]))
@@ -67,7 +67,7 @@ def plane_of(image: Image, channel: int = 0, *, saturation: float | None = None)
     return Plane(np.ascontiguousarray(plane), bad if bad.any() else None, FULL * white, gain)
 
 
-def _white_level(image: Image) -> float:
+def white_of(image: Image) -> float:
     """In the unit of the image. A calibrated image lies lower by its pedestal, which the header no longer tells."""
     white = image.meta.saturation
     if white is None or image.unit == PixelUnit.NORMALISED:

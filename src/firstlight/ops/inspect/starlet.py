@@ -61,6 +61,15 @@ def largest_scale(shape: tuple[int, ...]) -> int:
     return max(int(np.log2(max((min(shape[-2:]) - 1) / 4, 1))) + 1, 1)
 
 
+def starlet_reach(scales: int) -> int:
+    """px: how far so many layers, one after the other, look.
+
+    >>> starlet_reach(5)
+    62
+    """
+    return 2 * (2**scales - 1)
+
+
 def robust_sigma(values: np.ndarray, clip: float = 3.0) -> float:
     """1.4826 MAD, again without what is beyond ``clip`` of it until it rests; 0 of nothing.
 

@@ -9,10 +9,11 @@ from pydantic import Field
 
 from firstlight.kernels.smoothing import bilateral_rows
 from firstlight.model.image import Image
-from firstlight.ops.noise.cleaned import cleaned
-from firstlight.ops.noise.strength import NoiseSource
+from firstlight.ops.noise.cleaned import learn_cleaning
+from firstlight.ops.noise.strength import SOFTENED, NoiseSource
 from firstlight.ops.parts import each_part, row_parts
 from firstlight.ops.registry import Reach, operation
+from firstlight.ops.windows import BandWork, ImageSource, Source
 from firstlight.units import Sigma, SubPx
 
 FINENESS = 200
@@ -28,7 +29,29 @@ class Bilateral(NoiseSource):
     """Standard deviation of the weights by difference in brightness, in units of the noise of each pixel."""
 
 
-@operation("nr:bilateral", reach=Reach.FRAME)
+def _half(p: Bilateral) -> int:
+    return max(int(np.ceil(CUT * p.sigma)), 1)
+
+
+def _learn(source: Source, p: Bilateral) -> BandWork:
+    half = _half(p)
+    bell = np.exp(-0.5 * (np.arange(-half, half + 1) / p.sigma) ** 2)
+    weights = np.outer(bell, bell).astype(np.float32)
+    steps = np.arange(int(CUT * p.range * FINENESS) + 2)
+    table = np.exp(-0.5 * ((steps + 0.5) / (FINENESS * p.range)) ** 2).astype(np.float32)
+    table[-1] = 0
+    table[0] = 1
+
+    def clean(plane: np.ndarray, sigma: np.ndarray, holes: np.ndarray | None, out: np.ndarray) -> None:
+        each_part(
+            lambda rows: bilateral_rows(plane, sigma, weights, table, np.float32(FINENESS), *rows, out),
+            row_parts(plane.shape),
+        )
+
+    return learn_cleaning(source, p, lambda samples: clean, "nr:bilateral")
+
+
+@operation("nr:bilateral", reach=Reach.FRAME, margin=lambda p: _half(p) + SOFTENED, learn=_learn)
 def bilateral(image: Image, p: Bilateral) -> Image:
     """Smooth by those neighbours that are about as bright: noise goes, edges and stars stay.
 
@@ -48,20 +71,4 @@ def bilateral(image: Image, p: Bilateral) -> Image:
     >>> bool(clean[:, :28].std() < 2), bool(clean[:, 36:].mean() - clean[:, :28].mean() > 95)
     (True, True)
     """
-    half = max(int(np.ceil(CUT * p.sigma)), 1)
-    bell = np.exp(-0.5 * (np.arange(-half, half + 1) / p.sigma) ** 2)
-    weights = np.outer(bell, bell).astype(np.float32)
-    steps = np.arange(int(CUT * p.range * FINENESS) + 2)
-    table = np.exp(-0.5 * ((steps + 0.5) / (FINENESS * p.range)) ** 2).astype(np.float32)
-    table[-1] = 0
-    table[0] = 1
-
-    def clean(plane: np.ndarray, sigma: np.ndarray, holes: np.ndarray | None) -> np.ndarray:
-        out = np.empty_like(plane)
-        each_part(
-            lambda rows: bilateral_rows(plane, sigma, weights, table, np.float32(FINENESS), *rows, out),
-            row_parts(plane.shape),
-        )
-        return out
-
-    return cleaned(image, p, clean, "nr:bilateral")
+    return _learn(ImageSource(image), p)(image, 0)

@@ -9,10 +9,11 @@ from pydantic import Field
 
 from firstlight.kernels.smoothing import diffuse_rows
 from firstlight.model.image import Image
-from firstlight.ops.noise.cleaned import cleaned
-from firstlight.ops.noise.strength import NoiseSource
+from firstlight.ops.noise.cleaned import learn_cleaning
+from firstlight.ops.noise.strength import SOFTENED, NoiseSource
 from firstlight.ops.parts import each_part, row_parts
 from firstlight.ops.registry import Reach, operation
+from firstlight.ops.windows import BandWork, ImageSource, Source
 from firstlight.units import Sigma
 
 STEP = 1 / 7
@@ -28,7 +29,24 @@ class Diffusion(NoiseSource):
     """Steps of time 1 / 7: the light of a pixel can flow sqrt(steps) px or so."""
 
 
-@operation("nr:diffusion", reach=Reach.FRAME)
+def _learn(source: Source, p: Diffusion) -> BandWork:
+    def clean(plane: np.ndarray, sigma: np.ndarray, holes: np.ndarray | None, out: np.ndarray) -> None:
+        limit, speck, dt = np.float32(p.limit), np.float32(p.speck), np.float32(STEP)
+        parts, other = row_parts(plane.shape), np.empty_like(plane)
+        # The last step shall end in ``out``.
+        now, after, following = plane, *((out, other) if p.steps % 2 else (other, out))
+        for _ in range(p.steps):
+
+            def flow(rows: tuple[int, int], now: np.ndarray = now, after: np.ndarray = after) -> None:
+                diffuse_rows(now, sigma, limit, speck, dt, *rows, after)
+
+            each_part(flow, parts)
+            now, after, following = after, following, after
+
+    return learn_cleaning(source, p, lambda samples: clean, "nr:diffusion")
+
+
+@operation("nr:diffusion", reach=Reach.FRAME, margin=lambda p: p.steps + SOFTENED, learn=_learn)
 def diffuse(image: Image, p: Diffusion) -> Image:
     """Take noise off by letting small differences between neighbours flow away; edges and stars hold.
 
@@ -49,16 +67,4 @@ def diffuse(image: Image, p: Diffusion) -> Image:
     (True, True)
     """
 
-    def clean(plane: np.ndarray, sigma: np.ndarray, holes: np.ndarray | None) -> np.ndarray:
-        now, after, parts = plane, np.empty_like(plane), row_parts(plane.shape)
-        limit, speck, dt = np.float32(p.limit), np.float32(p.speck), np.float32(STEP)
-        for turn in range(p.steps):
-
-            def flow(rows: tuple[int, int], now: np.ndarray = now, after: np.ndarray = after) -> None:
-                diffuse_rows(now, sigma, limit, speck, dt, *rows, after)
-
-            each_part(flow, parts)
-            now, after = after, np.empty_like(plane) if turn == 0 else now
-        return now
-
-    return cleaned(image, p, clean, "nr:diffusion")
+    return _learn(ImageSource(image), p)(image, 0)

@@ -43,11 +43,12 @@ def non_local_means(image: Image, p: NonLocalMeans) -> Image:
     (True, True)
     """
 
-    def clean(plane: np.ndarray, sigma: np.ndarray, holes: np.ndarray | None) -> np.ndarray:
+    def clean(plane: np.ndarray, sigma: np.ndarray, holes: np.ndarray | None, out: np.ndarray) -> None:
         from skimage.restoration import denoise_nl_means
 
         if min(plane.shape) < p.patch + 2 or not np.any(sigma > 0):
-            return plane
+            out[:] = plane
+            return
         noise = np.maximum(sigma, sigma[sigma > 0].min())
         level = np.float32(np.median(plane))
         # About the middle level, so that a noise that follows the light does not tilt the sky.
@@ -55,6 +56,6 @@ def non_local_means(image: Image, p: NonLocalMeans) -> Image:
             (plane - level) / noise, patch_size=p.patch, patch_distance=p.distance, h=p.strength, sigma=1.0,
             fast_mode=True, preserve_range=True,
         )  # fmt: skip
-        return (scaled * noise + level).astype(np.float32)
+        np.add(scaled * noise, level, out=out, casting="same_kind")
 
-    return cleaned(image, p, clean, "nr:nlmeans")
+    return cleaned(image, p, lambda samples: clean, "nr:nlmeans")

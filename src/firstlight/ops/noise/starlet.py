@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
 
-from firstlight.kernels.starlet import GARROTE, HARD, SOFT, shrink_rows
+from firstlight.kernels.starlet import GARROTE, HARD, SOFT, clean_rows, removed_rows
 from firstlight.model.image import Image
-from firstlight.ops.inspect.starlet import largest_scale, layer_factors, robust_sigma, sample_rows, smoothed
-from firstlight.ops.noise.cleaned import cleaned
-from firstlight.ops.noise.strength import NoiseSource
+from firstlight.ops.inspect.starlet import largest_scale, layer_factors, robust_sigma, smoothed, starlet_reach
+from firstlight.ops.noise.cleaned import Clean, Sample, learn_cleaning
+from firstlight.ops.noise.strength import SOFTENED, NoiseSource
 from firstlight.ops.parts import each_part, row_parts
 from firstlight.ops.registry import Reach, operation
+from firstlight.ops.windows import BandWork, ImageSource, Source
 from firstlight.units import Sigma
 
 LAWS = {"soft": SOFT, "hard": HARD, "garrote": GARROTE}
@@ -38,7 +40,27 @@ class Starlet(NoiseSource):
     """What was taken off is searched for structure again: the skirts of stars come back, no discs stay around them."""
 
 
-@operation("nr:starlet", reach=Reach.FRAME)
+def reach_of(p: Starlet) -> int:
+    """px: how far it looks."""
+    return p.rounds * starlet_reach(p.scales) + SOFTENED
+
+
+def _learn(source: Source, p: Starlet) -> BandWork:
+    scales = min(p.scales, largest_scale(source.shape))
+    number = source.shape[1] * source.shape[2]
+
+    def learn(samples: Callable[[int], list[Sample]]) -> Clean:
+        thresholds = find_thresholds(samples(p.rounds * starlet_reach(scales)), p, scales, number)
+
+        def clean(plane: np.ndarray, sigma: np.ndarray, holes: np.ndarray | None, out: np.ndarray) -> None:
+            clean_plane(plane, sigma, thresholds, p.law, out)
+
+        return clean
+
+    return learn_cleaning(source, p, learn, "nr:starlet")
+
+
+@operation("nr:starlet", version=2, reach=Reach.FRAME, margin=reach_of, learn=_learn)
 def reduce_noise_by_starlets(image: Image, p: Starlet) -> Image:
     """Take noise off layer by layer: in each scale what is not clearly more than noise goes, stars and edges stay.
 
@@ -59,62 +81,50 @@ def reduce_noise_by_starlets(image: Image, p: Starlet) -> Image:
     True
     """
 
-    def clean(plane: np.ndarray, sigma: np.ndarray, holes: np.ndarray | None) -> np.ndarray:
-        out = np.empty_like(plane)
-        clean_plane(plane, sigma, holes, p, out)
-        return out
-
-    return cleaned(image, p, clean, "nr:starlet")
+    return _learn(ImageSource(image), p)(image, 0)
 
 
-def clean_plane(plane: np.ndarray, sigma: np.ndarray, holes: np.ndarray | None, p: Starlet, out: np.ndarray) -> None:
-    """The plane without its noise into ``out``."""
-    scales = min(p.scales, largest_scale(plane.shape))
+def clean_plane(plane: np.ndarray, sigma: np.ndarray, thresholds: np.ndarray, law: str, out: np.ndarray) -> None:
+    """The plane without its noise into ``out``; thresholds by `find_thresholds`."""
+    each_part(
+        lambda rows: clean_rows(plane, sigma, thresholds, LAWS[law], *rows, out),
+        row_parts(plane.shape),
+    )
+
+
+def find_thresholds(samples: Sequence[Sample], p: Starlet, scales: int, number: int) -> np.ndarray:
+    """Threshold of each round and layer (rounds, scales), float32, in units of the noise of a pixel.
+
+    ``number``: pixels of the whole plane.
+    """
     factors = layer_factors(scales)
-    np.copyto(out, plane)
-    if not np.any(sigma > 0):
-        return
-    spare = [np.empty_like(plane), np.empty_like(plane)]
-    _take_off(plane, spare, sigma, holes, p, factors, out)
-    for _ in range(1, p.rounds):
+    found = np.zeros((p.rounds, scales), np.float32)
+    planes = [sample.plane for sample in samples]
+    for turn in range(p.rounds):
         # What was removed, cleaned itself, is noise alone: the rest is given back.
-        removed = plane - out
-        np.copyto(out, plane)
-        _take_off(removed, spare, sigma, holes, p, factors, out)
+        removed, fine, shared = [np.zeros_like(plane) for plane in planes], planes, 1.0
+        for scale in range(scales):
+            coarse = [smoothed(plane, scale) for plane in fine]
+            layer = np.concatenate([_layer(*each) for each in zip(fine, coarse, samples)])
+            if scale < MEASURED:
+                shared = float(np.clip(robust_sigma(layer) / factors[scale], *SHARED))
+            found[turn, scale] = _threshold(layer, shared * factors[scale], number, p)
+            for upper, lower, sample, out in zip(fine, coarse, samples, removed):
+                removed_rows(upper, lower, sample.sigma, found[turn, scale], LAWS[p.law], 0, len(out), out)
+            fine = coarse
+        planes = removed
+    return found
 
 
-def _take_off(
-    plane: np.ndarray, spare: list[np.ndarray], sigma: np.ndarray, holes: np.ndarray | None, p: Starlet,
-    factors: tuple[float, ...], out: np.ndarray,
-) -> None:  # fmt: skip
-    """Subtract from ``out`` what shrinking the layers of the plane removes; ``spare`` is room for two planes."""
-    fine, shared = plane, 1.0
-    scales = len(factors)
-    for scale in range(scales):
-        coarse = smoothed(fine, scale, spare[scale % 2])
-        layer = _sample(fine, coarse, sigma, holes)
-        if scale < MEASURED:
-            shared = float(np.clip(robust_sigma(layer) / factors[scale], *SHARED))
-        noise = shared * factors[scale]
-        threshold = np.float32(_threshold(layer, noise, plane.size, p))
-        each_part(
-            lambda rows, fine=fine, coarse=coarse, t=threshold: shrink_rows(
-                fine, coarse, sigma, t, LAWS[p.law], *rows, out
-            ),
-            row_parts(plane.shape),
-        )
-        fine = coarse
-
-
-def _sample(fine: np.ndarray, coarse: np.ndarray, sigma: np.ndarray, holes: np.ndarray | None) -> np.ndarray:
-    """Some values of a layer in units of the noise of a pixel."""
-    rows = sample_rows(fine.shape)
-    noise = sigma[rows] if sigma.size > 1 else sigma
-    good = np.broadcast_to(noise > 0, fine[rows].shape)
-    if holes is not None:
-        good = good & ~holes[rows]
+def _layer(fine: np.ndarray, coarse: np.ndarray, sample: Sample) -> np.ndarray:
+    """Values of a layer inside a sample, in units of the noise of a pixel."""
+    inside = sample.inside
+    noise = sample.sigma[inside] if sample.sigma.size > 1 else sample.sigma
+    good = np.broadcast_to(noise > 0, fine[inside].shape)
+    if sample.holes is not None:
+        good = good & ~sample.holes[inside]
     with np.errstate(divide="ignore", invalid="ignore"):
-        return ((fine[rows] - coarse[rows]) / noise)[good]
+        return ((fine[inside] - coarse[inside]) / noise)[good]
 
 
 def _threshold(layer: np.ndarray, noise: float, number: int, p: Starlet) -> float:

@@ -9,18 +9,19 @@ from pydantic import Field
 
 from firstlight.errors import InputError
 from firstlight.model.image import Image, PixelUnit, State
-from firstlight.ops.contrast.inpaint import inpainted
+from firstlight.ops.contrast.inpaint import inpainted, whole_plane
 from firstlight.ops.inspect.noise import measure_noise
 from firstlight.ops.inspect.starlet import SAMPLE, smoothed
 from firstlight.ops.registry import Params
+from firstlight.ops.windows import Source
 
-Source = Literal["auto", "variance", "anscombe", "measured"]
+Kind = Literal["auto", "variance", "anscombe", "measured"]
 
 
 class NoiseSource(Params):
     """Where a step learns how strong the noise is."""
 
-    noise: Source = "auto"
+    noise: Kind = "auto"
     """``variance``: from the variance plane, pixel by pixel. ``anscombe``: from gain and read noise; the picture is
     made to have the same noise everywhere, and turned back without bias. ``measured``: one number for each channel.
     ``auto``: the first of them for which the image holds what is needed."""
@@ -28,7 +29,7 @@ class NoiseSource(Params):
     """Share of the noise reduction that is applied."""
 
 
-def source_of(image: Image, wanted: Source, step: str) -> str:
+def source_of(image: Image, wanted: Kind, step: str) -> str:
     """Which source serves this image.
 
     Raises
@@ -53,31 +54,37 @@ def source_of(image: Image, wanted: Source, step: str) -> str:
     return wanted
 
 
-def sigma_plane(image: Image, channel: int, plane: np.ndarray, holes: np.ndarray | None, source: str) -> np.ndarray:
-    """Standard deviation of each pixel of a plane without holes, float32 (y, x), or (1, 1) where one number must do.
+def sigma_of_variance(variance: np.ndarray, holes: np.ndarray | None) -> np.ndarray:
+    """Standard deviation of each pixel, float32 (y, x), from a variance plane.
 
-    The variance plane is smoothed by the spline of the second starlet scale: where it was taken from the scatter of a
-    few frames it is noisy itself. Where the noise found in the picture differs from it (neighbours share noise after
-    resampling), that is for the step to find out.
+    The plane is smoothed by the spline of the second starlet scale: where it was taken from the scatter of a few frames
+    it is noisy itself. Where the noise found in the picture differs from it (neighbours share noise after resampling),
+    that is for the step to find out.
     """
-    if source != "variance":
-        good = None if holes is None else ~holes
-        return np.full((1, 1), measure_noise(_sample(plane), None if good is None else _sample(good)), np.float32)
-    variance = image.variance[channel]
     if holes is not None:
         variance = inpainted(variance, holes)
     soft = smoothed(smoothed(np.ascontiguousarray(variance), 0), 1)
-    return np.sqrt(np.maximum(soft, 0), out=soft)
+    return np.sqrt(np.maximum(soft, 0, out=soft), out=soft)
 
 
-def _sample(plane: np.ndarray) -> np.ndarray:
-    """Bands of whole rows spread over the plane: enough to measure the noise of a large one."""
-    height, width = plane.shape
-    if plane.size <= 8 * SAMPLE:
-        return plane
-    band, number = 32, max(4 * SAMPLE // (32 * width), 4)
-    starts = np.linspace(0, height - band, number).astype(int)
-    return np.concatenate([plane[start : start + band] for start in starts])
+SOFTENED = 6
+"""px: how far `sigma_of_variance` looks."""
+
+
+def measured_sigma(source: Source, channel: int) -> float:
+    """One number for the noise of a channel, from bands of whole rows spread over a large one."""
+    _, height, width = source.shape
+    starts, rows = [0], height
+    if height * width > 8 * SAMPLE:
+        rows, number = min(32, height), max(4 * SAMPLE // (32 * width), 4)
+        starts = np.linspace(0, height - rows, number).astype(int).tolist()
+    planes, good = [], []
+    for start in starts:
+        band = source.band(start, start + rows)
+        plane, holes = whole_plane(band.data[channel], band.flags[channel])
+        planes.append(plane)
+        good.append(np.ones(plane.shape, bool) if holes is None else ~holes)
+    return measure_noise(np.concatenate(planes), np.concatenate(good))
 
 
 def stabilised(plane: np.ndarray, gain: float, read_noise: float) -> np.ndarray:

@@ -52,10 +52,11 @@ def reduce_noise_by_wavelets(image: Image, p: Wavelet) -> Image:
     True
     """
 
-    def clean(plane: np.ndarray, sigma: np.ndarray, holes: np.ndarray | None) -> np.ndarray:
+    def clean(plane: np.ndarray, sigma: np.ndarray, holes: np.ndarray | None, out: np.ndarray) -> None:
         noise = np.maximum(sigma, sigma[sigma > 0].min()) if np.any(sigma > 0) else None
         if noise is None or min(plane.shape) < 2:
-            return plane
+            out[:] = plane
+            return
         level = np.float32(np.median(plane))
         scaled = (plane - level) / noise
         found = np.zeros_like(scaled)
@@ -63,9 +64,9 @@ def reduce_noise_by_wavelets(image: Image, p: Wavelet) -> Image:
             moved = np.roll(np.roll(scaled, k, 0), k, 1) if k else scaled
             moved = _shrunk(moved, p)
             found += np.roll(np.roll(moved, -k, 0), -k, 1) if k else moved
-        return (found / np.float32(p.shifts) * noise + level).astype(np.float32)
+        np.add(found / np.float32(p.shifts) * noise, level, out=out, casting="same_kind")
 
-    return cleaned(image, p, clean, "nr:wavelet")
+    return cleaned(image, p, lambda samples: clean, "nr:wavelet")
 
 
 def _shrunk(plane: np.ndarray, p: Wavelet) -> np.ndarray:
