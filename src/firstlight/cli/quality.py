@@ -74,7 +74,7 @@ def report(result: QualityResult) -> str:
         groups.setdefault(frame.group, []).append(frame)
     for name, frames in groups.items():
         aside = [f for f in frames if f.reason]
-        lines.append(f"{name}: {len(frames)} frames, {len(frames) - len(aside)} kept")
+        lines.append(f"{name}: {len(frames)} frame{'' if len(frames) == 1 else 's'}, {len(frames) - len(aside)} kept")
         if aside:
             rows = [[f.seen.name, f.reason] for f in aside]
             lines.append(plain_table(rows, indent="  ", width=terminal_width()))

@@ -254,7 +254,9 @@ def _even_part(
 def mosaic_words(done: Sequence[StackedPanel], evenings: Sequence[Evening]) -> list[str]:
     counts = [len(each.panel.placed) for each in done]
     factors = [evening.factor for evening in evenings]
+    few, many = min(counts), max(counts)
+    each = f"{few} to {many} lights" if few < many else "1 light each" if many == 1 else f"{many} lights each"
     return [
-        f"{len(done)} panels of {min(counts)} to {max(counts)} lights; brightness brought together by factors of "
+        f"{len(done)} panels of {each}; brightness brought together by factors of "
         f"{min(factors):.3f} to {max(factors):.3f}"
     ]

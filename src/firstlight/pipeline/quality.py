@@ -222,7 +222,7 @@ def _judged(name: str, seen: list[Seen], settings: QualitySettings, notes: list[
         for frame, faults in zip(frames, find_faults(metrics, [each.lines for each in seen], settings)):
             frame.faults = faults
     else:
-        notes.append(f"{name}: {len(seen)} frames; {FEWEST} are needed to tell poor ones by their own median")
+        notes.append(f"{name}: {len(seen)} of {FEWEST} frames that are needed to tell poor ones by their own median")
     for frame, share in zip(frames, transparency):
         if np.isnan(share) and len(seen) >= FEWEST and not frame.faults:
             frame.faults = (Fault("unmatched", "its stars are not those of the other frames"),)
