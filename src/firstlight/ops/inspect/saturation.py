@@ -13,14 +13,14 @@ def join_saturated(plane: np.ndarray, saturation: float, spots: np.ndarray, fwhm
     A plateau is a group of touching pixels (corners count) at or above ``saturation``; spots within one FWHM of its
     pixels belong to it. Plateaus without a spot (hot pixels, columns) stay without.
     """
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-    from scipy.spatial import cKDTree
-
     width = plane.shape[1]
     full = _full_pixels(plane, saturation)
     if len(full) == 0 or len(spots) == 0:
         return spots
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+    from scipy.spatial import cKDTree
+
     first, second = [], []
     for step in (1, width - 1, width, width + 1):
         place = np.searchsorted(full, full + step)
