@@ -10,7 +10,7 @@ from astropy.io import fits
 from PIL import Image
 
 from firstlight import process
-from firstlight.io.copies import without_copies
+from firstlight.io.copies import pictured, without_copies
 from firstlight.io.read import open_frames
 from firstlight.library.store import Library
 from firstlight.pipeline.detector_frames import gather
@@ -59,6 +59,7 @@ def test_pictures_beside_frames_are_no_frames(tmp_path):
     kept, left = without_copies([f for path in paths for f in open_frames(path)])
     # A picture that stands for itself stays: photographs are stacked too.
     assert [f.path for f in kept] == [*frames, *paths[4:]]
+    assert [pictured(open_frames(path)[0]) for path in paths] == [None, None, *frames, None, None]
     assert dict(left) == {
         paths[2]: "IMG_0000.JPG: a picture of IMG_0000.fits, which is taken; no frame of its own",
         paths[3]: "img_0001_thn.jpg: a picture of IMG_0001.fits, which is taken; no frame of its own",

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from firstlight.errors import InputError
 from firstlight.io.fits_writer import Unit, write_units
@@ -200,6 +201,15 @@ def test_bad_frames_are_set_aside_with_the_reason(tmp_path):
     broken.write_bytes(whole)
     result = live(tmp_path, QUICK, once=True)
     assert result.counts == {"stacked": 10, "set aside": 2, "calibration frame": 1}
+
+
+def test_the_picture_that_a_camera_writes_beside_a_frame_is_no_frame(tmp_path):
+    for i in range(3):
+        shown = put(tmp_path, i).with_suffix(".JPG")
+        Image.fromarray(np.clip(frame(i) / 200, 0, 255).astype(np.uint8)).save(shown)
+    result = live(tmp_path, QUICK, once=True)
+    assert result.counts == {"stacked": 3, "set aside": 3}
+    assert result.set_aside["light_001.JPG"] == "a picture of light_001.fits; no frame of its own"
 
 
 def test_a_stray_first_frame_is_not_followed(tmp_path):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from firstlight.io.content import known_hash
 from firstlight.io.frame import Frame, file_of
+from firstlight.io.read import format_of
 from firstlight.model.image import State
 
 SAMPLE = 4096
@@ -72,3 +73,12 @@ def _parted(groups: Iterable[list[Frame]]) -> list[list[Frame]]:
                 pieces.setdefault(file.read(SAMPLE), []).append(frame)
         parted += [each for each in pieces.values() if len(each) > 1]
     return parted
+
+
+def pictured(frame: Frame) -> Path | None:
+    """The file in the folder that a picture shows; None where the frame is none, or stands for itself."""
+    if frame.state is not State.STRETCHED:
+        return None
+    mine = _name(frame.path)
+    beside = (path for path in sorted(frame.path.parent.iterdir()) if path != frame.path and _name(path) == mine)
+    return next((path for path in beside if format_of(path) in ("fits", "raw", "xisf", "ser")), None)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from firstlight.errors import FrameError, InputError
+from firstlight.io.copies import pictured
 from firstlight.io.frame import Frame
 from firstlight.io.read import find_files, open_frames
 from firstlight.io.scratch import DecodedSource, Scratch, decoded
@@ -197,7 +198,9 @@ class _Live:
                 continue
             for frame in content:
                 full = name if frame.number is None else f"{name}#{frame.number:04d}"
-                if full not in self.known:
+                if full not in self.known and (shown := pictured(frame)) is not None:
+                    self._settled(full, SET_ASIDE, f"a picture of {shown.name}; no frame of its own")
+                elif full not in self.known:
                     self.pending.append((full, frame))
 
     def _settled(self, name: str, state: str, reason: str = "", **facts: Any) -> None:
