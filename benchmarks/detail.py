@@ -28,7 +28,7 @@ JOBS = {
         15.0,
     ),
     "RL, Moffat, 20 iterations": ("sharp:moffat:iterations=20,stop=false,aside=0,dering=0,smoothness=0", 15.0),
-    "RL with all protection": ("sharp:moffat:iterations=20,stop=false", 0.0),
+    "RL with all protection": ("sharp:moffat:iterations=20,stop=false", 15.0),
     "starless": ("extract:starless", 0.0),
     "bilateral": ("nr:bilateral", 0.0),
     "total variation, 50 steps": ("nr:tv:steps=50", 0.0),

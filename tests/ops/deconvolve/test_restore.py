@@ -222,3 +222,44 @@ def test_old_spellings_still_work():
 
     assert parse_step("sharp:sampled_deconvolution").operation.id == "sharp:stars"
     assert parse_step("sharp:double_gaussian_deconvolution:sigma=2").operation.id == "sharp:doublegaussian"
+
+
+def test_corners_become_rounder_and_nearly_as_sharp_as_the_middle():
+    """Stars that are the longer and wider the further from the middle they stand, as under a field curvature."""
+    height, width = 1100, 1300
+    rng = np.random.default_rng(3)
+    x, y, flux = random_field(rng, 420, (height, width), (2e4, 4e5), 0.6, 25.0)
+    away = np.hypot(x - width / 2, y - height / 2) / np.hypot(width / 2, height / 2)
+    angle = np.degrees(np.arctan2(y - height / 2, x - width / 2))
+    light = render_stars(
+        (height, width), x, y, flux, 3.6 + 1.2 * away**2, beta=3.5, ellipticity=0.3 * away**2, angle=angle
+    )
+    image = Image(100 + light + rng.normal(0, 3, light.shape))
+
+    def look(image: Image, part: np.ndarray) -> tuple[float, float]:
+        """Median width (root of the mean second moment, px) and length over width of bright stars."""
+        plane, found = image.data[0] - 100, []
+        offsets = np.arange(-7, 8)
+        bell = np.exp(-(offsets[:, None] ** 2 + offsets[None, :] ** 2) / (2 * 2.5**2))
+        for a, b in zip(x[part], y[part]):
+            i, j = round(a), round(b)
+            cut = plane[j - 7 : j + 8, i - 7 : i + 8] * bell
+            u, v = offsets[None, :] - (a - i), offsets[:, None] - (b - j)
+            moments = np.array([[(cut * p * q).sum() for p in (u, v)] for q in (u, v)]) / cut.sum()
+            small, large = np.linalg.eigvalsh(moments)
+            found.append((np.sqrt(0.5 * (small + large)), np.sqrt(large / small)))
+        return tuple(np.median(found, axis=0))
+
+    bright = (flux > 6e4) & (x > 9) & (y > 9) & (x < width - 10) & (y < height - 10)
+    middle, corners = bright & (away < 0.3), bright & (away > 0.75)
+    one, each = step("sharp:stars", follow=False)(image), step("sharp:stars")(image)
+    width_before, length_before = look(image, corners)
+    (wide, long), (width, length) = look(one, corners), look(each, corners)
+    core = look(each, middle)[0]
+    # One kernel for all sharpens what is not round to something longer still.
+    assert length_before > 1.1
+    assert length - 1 < 0.55 * (long - 1)
+    assert width < 0.6 * width_before
+    assert width - core < 0.55 * (wide - look(one, middle)[0])
+    light = (image.data - 100).sum(dtype=float)
+    assert abs(each.data.sum(dtype=float) - image.data.sum(dtype=float)) < 2e-3 * light

@@ -11,9 +11,9 @@ from firstlight.ops.deconvolve.blur import Blur
 
 SIDE = 1280
 """px: of a tile at most. What is thrown away at its rims shall be little, and its planes not many megabytes."""
-CELLS = 6
+CELLS = 8
 """Tiles along the longer side of a picture over which the point spread function changes, at least ..."""
-SMALLEST = 384
+SMALLEST = 192
 """... unless they would be smaller than this, px."""
 OVERLAP = 32
 """px: over twice so many one tile fades into the next where their point spread functions differ."""
