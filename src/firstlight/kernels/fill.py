@@ -24,6 +24,23 @@ def halve(plane, known, out, share):
             share[j, i] = min(np.float32(0.5) * weight, np.float32(1.0))
 
 
+@kernel
+def halve_known(plane, holes, out, share):
+    """As `halve`, of the finest level, whose pixels are known wholly or not at all: ``holes`` (bool) are not."""
+    height, width = plane.shape
+    for j in range(out.shape[0]):
+        for i in range(out.shape[1]):
+            total = np.float32(0.0)
+            number = 0
+            for y in range(2 * j, min(2 * j + 2, height)):
+                for x in range(2 * i, min(2 * i + 2, width)):
+                    if not holes[y, x]:
+                        total += plane[y, x]
+                        number += 1
+            out[j, i] = total / np.float32(number) if number > 0 else np.float32(0.0)
+            share[j, i] = min(np.float32(0.5) * np.float32(number), np.float32(1.0))
+
+
 @inner_kernel
 def _between(coarse, y, x):
     """Bilinear value of the coarser level at a pixel of the finer one."""
@@ -44,6 +61,13 @@ def refine(plane, known, coarse):
             share = known[y, x]
             if share < np.float32(1.0):
                 plane[y, x] = share * plane[y, x] + (np.float32(1.0) - share) * _between(coarse, y, x)
+
+
+@kernel
+def refine_pixels(plane, ys, xs, coarse):
+    """Fill the pixels (ys, xs) of the finest level, in place, with what the coarser level says."""
+    for k in range(ys.shape[0]):
+        plane[ys[k], xs[k]] = _between(coarse, ys[k], xs[k])
 
 
 @kernel

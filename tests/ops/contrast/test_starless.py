@@ -54,6 +54,8 @@ def test_the_parts_add_up():
     np.testing.assert_allclose(parts.starless.data + parts.stars.data, image.data, rtol=1e-5)
     np.testing.assert_array_equal(step("extract:stars")(image).data, parts.stars.data)
     np.testing.assert_array_equal(step("extract:starless", grain=False)(image).data, parts.starless.data)
+    whole = step("extract:reducestars", size=0, amount=1.0)(image).data
+    np.testing.assert_allclose(whole, image.data, rtol=1e-5)
 
 
 def test_a_nebula_without_stars_stays():
@@ -65,9 +67,12 @@ def test_grain_is_that_of_the_surroundings():
     image, _ = field()
     mask = split_stars(image).mask
     grainy = step("extract:starless")(image).data[0] - nebula()
-    assert grainy[mask].std() == pytest.approx(NOISE, rel=0.25)
+    # With the structure of the arcs, 20 times the noise, that subtraction and filling do not hit.
+    assert 0.9 * NOISE < grainy[mask].std() < 1.45 * NOISE
     smooth = step("extract:starless", grain=False)(image).data[0] - nebula()
-    assert smooth[mask].std() < 0.8 * NOISE
+    drawn = grainy != smooth
+    assert 0.01 < drawn.mean() < 0.5 * mask.mean()
+    assert 0.7 * NOISE < (grainy - smooth)[drawn].std() < 1.2 * NOISE
 
 
 def test_stretched_pictures_are_taken_apart_too():

@@ -26,7 +26,7 @@ class PartBalance(StarSplit):
     """Blue light is multiplied by this."""
 
 
-@operation("color:partbalance", reach=Reach.FRAME)
+@operation("color:partbalance", version=2, reach=Reach.FRAME)
 def balance_part(image: Image, p: PartBalance) -> Image:
     """Multiply red, green and blue of the stars alone, or of what lies behind them alone, by factors.
 

@@ -24,7 +24,7 @@ class DarkStructure(Contrast):
     """Stars are taken out before: gaps between them are no dark structure."""
 
 
-@operation("contrast:darkstructure", reach=Reach.FRAME, demands=State.STRETCHED)
+@operation("contrast:darkstructure", version=2, reach=Reach.FRAME, demands=State.STRETCHED)
 def darken_structure(image: Image, p: DarkStructure) -> Image:
     """Deepen dark structure: dust lanes, globules, gaps between filaments; what is bright stays.
 

@@ -29,7 +29,7 @@ class HdrContrast(Contrast):
     """Dark surroundings are lifted too; otherwise only bright ones are lowered."""
 
 
-@operation("contrast:hdr", reach=Reach.FRAME, demands=State.STRETCHED)
+@operation("contrast:hdr", version=2, reach=Reach.FRAME, demands=State.STRETCHED)
 def compress_range(image: Image, p: HdrContrast) -> Image:
     """High dynamic range: bright cores of galaxies and nebulae show their structure, which keeps its contrast.
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from firstlight.kernels.fill import halve, refine, relax
+from firstlight.kernels.fill import halve, halve_known, refine, refine_pixels, relax
+from firstlight.kernels.grain import WHOLE, mirrored_noise
 from firstlight.model.flags import EXCLUDED, has
 from firstlight.model.image import Image
 
 ROUNDS = 12
 """Sweeps that make the seam of a filling smooth."""
+LOUDEST = 4.0
+"""Sigma at which noise that is put into a hole is cut."""
 
 
 def inpainted(plane: np.ndarray, holes: np.ndarray, rounds: int = ROUNDS) -> np.ndarray:
@@ -22,21 +25,33 @@ def inpainted(plane: np.ndarray, holes: np.ndarray, rounds: int = ROUNDS) -> np.
     >>> bool(np.abs(inpainted(np.where(holes, 99, plane), holes) - plane).max() < 0.5)
     True
     """
-    filled = np.where(holes, np.float32(0), plane).astype(np.float32)
-    if not holes.any() or holes.all():
-        return filled
-    levels = [(filled, (~holes).astype(np.float32))]
-    while max(levels[-1][0].shape) > 1 and levels[-1][1].min() < 1:
-        finer, known = levels[-1]
+    filled = np.array(plane, np.float32)
+    fill(filled, holes, rounds)
+    return filled
+
+
+def fill(
+    plane: np.ndarray, holes: np.ndarray, rounds: int = ROUNDS, places: tuple[np.ndarray, np.ndarray] | None = None
+) -> None:
+    """As `inpainted`, in place; ``places``: rows and columns of the holes, if they are known."""
+    ys, xs = np.nonzero(holes) if places is None else places
+    plane[ys, xs] = 0
+    if not 0 < len(ys) < holes.size:
+        return
+    levels: list[tuple[np.ndarray, np.ndarray]] = []
+    while not levels or (max(levels[-1][0].shape) > 1 and levels[-1][1].min() < 1):
+        finer = levels[-1][0] if levels else plane
         shape = ((finer.shape[0] + 1) // 2, (finer.shape[1] + 1) // 2)
         coarser, share = np.empty(shape, np.float32), np.empty(shape, np.float32)
-        halve(finer, known, coarser, share)
+        if levels:
+            halve(*levels[-1], coarser, share)
+        else:
+            halve_known(plane, holes, coarser, share)
         levels.append((coarser, share))
     for (finer, known), (coarser, _) in zip(levels[-2::-1], levels[:0:-1]):
         refine(finer, known, coarser)
-    ys, xs = np.nonzero(holes)
-    relax(filled, ys, xs, rounds)
-    return filled
+    refine_pixels(plane, ys, xs, levels[0][0])
+    relax(plane, ys, xs, rounds)
 
 
 def whole_plane(data: np.ndarray, flags: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
@@ -54,26 +69,13 @@ def without_holes(image: Image) -> Image:
     return image.replace(data=np.stack([whole_plane(*each)[0] for each in zip(image.data, image.flags)]))
 
 
-def grain(plane: np.ndarray, holes: np.ndarray, taboo: np.ndarray) -> None:
+def grain(plane: np.ndarray, ys: np.ndarray, xs: np.ndarray, taboo: np.ndarray) -> None:
     """Give the smooth filling of holes the noise of its surroundings, in place: that mirrored in the nearest rim.
 
-    ``taboo`` (bool, includes the holes): pixels whose noise is not to be taken; there the filling stays smooth.
+    ``ys``, ``xs``: their pixels, at least one; ``taboo`` (bool, includes them): those whose noise is not to be taken.
     """
-    from scipy.ndimage import distance_transform_edt, gaussian_filter
-
-    whole = inpainted(plane, taboo & ~holes)
-    detail = whole - gaussian_filter(whole, 1.5, mode="mirror")
-    detail[taboo] = 0
-    rim = distance_transform_edt(taboo, return_distances=False, return_indices=True)
-    ys, xs = np.nonzero(holes)
-    height, width = plane.shape
-    y = np.clip(2 * rim[0][ys, xs] - ys, 0, height - 1)
-    x = np.clip(2 * rim[1][ys, xs] - xs, 0, width - 1)
-    found = detail[y, x]
-    missing = taboo[y, x]
-    if missing.any() and not taboo.all():
-        # Mirrored into another hole: from anywhere, but the same on every run.
-        anywhere = np.random.default_rng(1).choice(detail[~taboo], int(missing.sum()))
-        limit = 4 * 1.4826 * np.median(np.abs(anywhere))
-        found[missing] = np.clip(anywhere, -limit, limit)
-    plane[ys, xs] += found
+    found = np.empty(len(ys), np.float32)
+    mirrored_noise(plane, taboo, ys, xs, found)
+    # The skirt of a star is no noise.
+    limit = np.float32(LOUDEST * 1.4826 * np.median(np.abs(found)))
+    plane[ys, xs] += np.float32(WHOLE) * np.clip(found, -limit, limit)

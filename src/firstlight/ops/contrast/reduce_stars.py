@@ -24,7 +24,7 @@ class ReduceStars(StarSplit):
     """Brightness of the stars afterwards."""
 
 
-@operation("extract:reducestars", reach=Reach.FRAME)
+@operation("extract:reducestars", version=2, reach=Reach.FRAME)
 def reduce_stars(image: Image, p: ReduceStars) -> Image:
     """Make stars smaller and, if wanted, fainter; what lies between them stays.
 

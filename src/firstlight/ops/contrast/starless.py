@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -12,8 +13,9 @@ from firstlight.errors import InputError
 from firstlight.model.flags import EXCLUDED, has
 from firstlight.model.image import Image, State
 from firstlight.ops.contrast.background import background_of
-from firstlight.ops.contrast.inpaint import grain, inpainted, without_holes
-from firstlight.ops.contrast.star_mask import StarSearch, star_mask
+from firstlight.ops.contrast.inpaint import inpainted, without_holes
+from firstlight.ops.contrast.star_light import take_off_stars
+from firstlight.ops.contrast.star_search import StarSearch
 from firstlight.ops.mosaic import refuse_mosaic
 from firstlight.ops.registry import Reach, operation
 
@@ -25,16 +27,17 @@ class StarSplit(StarSearch):
     """How stars are taken out, for steps that do."""
 
     star_method: Literal["inpaint", "morphological", "starnet"] = "inpaint"
-    """``inpaint``: stars are found by their profile and the sky is drawn in behind them. ``morphological``: whatever is
-    narrower than ``star_size`` goes, filaments too. ``starnet``: StarNet, a program of others; stretched pictures."""
+    """``inpaint``: stars are found by their profile, their light is subtracted, and behind their cores the sky is drawn
+    in. ``morphological``: whatever is narrower than ``star_size`` goes, filaments too. ``starnet``: StarNet, a program
+    of others; stretched pictures."""
 
 
 class Starless(StarSplit):
     grain: bool = True
-    """The sky drawn in behind stars is given the noise of its surroundings; without, it is smooth."""
+    """The sky drawn in behind cores is given the noise of its surroundings; without, it is smooth."""
 
 
-@operation("extract:starless", reach=Reach.FRAME)
+@operation("extract:starless", version=2, reach=Reach.FRAME)
 def take_stars_out(image: Image, p: Starless) -> Image:
     """Take the stars out and draw in the sky behind them; ``extract:stars`` is what was taken.
 
@@ -51,31 +54,35 @@ def take_stars_out(image: Image, p: Starless) -> Image:
     >>> bool(dark.data.max() < 106)
     True
     """
-    parts = split_stars(image, p, "extract:starless")
-    if not p.grain or not parts.mask.any():
-        return parts.starless
-    data = parts.starless.data.copy()
-    for channel, plane in enumerate(data):
-        unknown = has(image.flags[channel], EXCLUDED)
-        grain(plane, parts.mask & ~unknown, parts.mask | unknown)
-    return parts.starless.replace(data=data)
+    return split_stars(image, p, "extract:starless", with_grain=p.grain).starless
 
 
 @dataclass(frozen=True, eq=False)
 class Parts:
     """Stars and what lies behind them; data of the two add up to the picture."""
 
+    image: Image
+    """The picture."""
     starless: Image
-    stars: Image
     mask: np.ndarray
     """Boolean (y, x): where something was taken out."""
 
+    @cached_property
+    def stars(self) -> Image:
+        """On 0, which they are too where the picture holds no number."""
+        taken = self.mask & ~has(self.image.flags, EXCLUDED)
+        data = np.zeros_like(self.image.data)
+        np.subtract(self.image.data, self.starless.data, out=data, where=taken)
+        return self.starless.replace(data=data)
 
-def split_stars(image: Image, p: StarSplit = StarSplit(), step: str = "starless") -> Parts:
+
+def split_stars(image: Image, p: StarSplit = StarSplit(), step: str = "starless", *, with_grain: bool = False) -> Parts:
     """Take a picture apart. The parts carry no variance; flags, plate, unit and state are those of the picture.
 
-    ``inpaint``: stars are found and fitted on the mean of the channels (`find_stars`); each is masked as far as the
-    medians of rings around it fall, saturated pixels with a rim; behind the masks the surroundings are continued.
+    ``inpaint``: stars are found on the mean of the channels (`find_stars`); the point spread function, fitted to each
+    star in each channel, is subtracted, and so is what else of its light lies in rings around it; only where more than
+    noise is left the surroundings are continued (`take_off_stars`). Stretched pictures are brought near to linear
+    light for it.
     ``morphological``: background of scale ``star_size``, taken wherever the picture stands above it by more than the
     noise. ``starnet``: what a learned network draws in, found by STARNET_BIN, STARNET_PATH or on the PATH and run in a
     private folder; it is invented, not measured, and passes through integers of 16 bit.
@@ -96,13 +103,8 @@ def split_stars(image: Image, p: StarSplit = StarSplit(), step: str = "starless"
         return _by_starnet(image, step)
     if p.star_method == "morphological":
         return _morphological(image, p)
-    mask = star_mask(image, p)
-    behind = np.empty_like(image.data)
-    for channel, plane in enumerate(image.data):
-        unknown = has(image.flags[channel], EXCLUDED)
-        filled = inpainted(plane, mask | unknown)
-        behind[channel] = np.where(mask & ~unknown, filled, plane)
-    return _parts(image, behind, mask)
+    behind = take_off_stars(image, p, with_grain=with_grain)
+    return _parts(image, behind.data, behind.mask)
 
 
 def on_starless(
@@ -110,7 +112,6 @@ def on_starless(
     function: Callable[[Image], Image],
     p: StarSplit = StarSplit(),
     *,
-    stars: Callable[[Image], Image] | None = None,
     join: Literal["add", "screen"] = "add",
     step: str = "starless",
 ) -> Image:
@@ -119,7 +120,6 @@ def on_starless(
     Parameters
     ----------
     function : applied to the starless picture; may change its state (a stretch).
-    stars : applied to the stars, if given; a stretch of the picture wants one of the stars, which lie on 0.
     join : ``add``, or ``screen`` (1 - (1 - a) (1 - b)) for stretched parts that could pass white together.
 
     Returns
@@ -128,7 +128,7 @@ def on_starless(
     """
     parts = split_stars(image, p, step)
     behind = function(parts.starless)
-    front = stars(parts.stars) if stars else parts.stars
+    front = parts.stars
     data = 1 - (1 - behind.data) * (1 - front.data) if join == "screen" else behind.data + front.data
     held = has(image.flags, EXCLUDED)
     if held.any():
@@ -164,6 +164,4 @@ def _by_starnet(image: Image, step: str) -> Parts:
 
 
 def _parts(image: Image, behind: np.ndarray, mask: np.ndarray) -> Parts:
-    stars = np.where(mask, image.data - behind, np.float32(0))
-    stars = np.where(has(image.flags, EXCLUDED), np.float32(0), stars)
-    return Parts(image.replace(data=behind, variance=None), image.replace(data=stars, variance=None), mask)
+    return Parts(image, image.replace(data=behind, variance=None), mask)

@@ -13,7 +13,7 @@ class Stars(StarSplit):
     """As for the starless picture, of which this is the other half."""
 
 
-@operation("extract:stars", reach=Reach.FRAME)
+@operation("extract:stars", version=2, reach=Reach.FRAME)
 def extract_stars(image: Image, p: Stars) -> Image:
     """The stars alone, on 0: what ``extract:starless`` without grain takes out. The two add up to the picture.
 

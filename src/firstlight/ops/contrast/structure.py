@@ -20,7 +20,7 @@ class Structure(StarSplit):
     """What is wider than this is no structure."""
 
 
-@operation("extract:structure", reach=Reach.FRAME)
+@operation("extract:structure", version=2, reach=Reach.FRAME)
 def extract_structure(image: Image, p: Structure) -> Image:
     """Structure up to a scale without the stars: filaments, dust lanes, galaxies' arms, on 0, bright or dark.
 

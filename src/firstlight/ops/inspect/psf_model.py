@@ -84,15 +84,21 @@ def measure_psf(image: Image, p: MeasurePsf = MeasurePsf(), *, channel: int = 0,
 
 
 def psf_of_plane(
-    plane: Plane, p: MeasurePsf = MeasurePsf(), *, stars: Stars | None = None, sky: Background | None = None
+    plane: Plane,
+    p: MeasurePsf = MeasurePsf(),
+    *,
+    stars: Stars | None = None,
+    sky: Background | None = None,
+    field: Field | None = None,
 ) -> Psf:
-    """As `measure_psf`, of one plane."""
+    """As `measure_psf`, of one plane; ``field``: the same plane made ready already."""
     if stars is None:
         settings = FindStars(max_stars=4000)
         stars, _ = find_stars(
             plane.data, settings, excluded=plane.excluded, saturation=plane.saturation, gain=plane.gain
         )
-    sky = measure_background(plane.data, plane.excluded) if sky is None else sky
+    if field is None:
+        field = prepare(plane, measure_background(plane.data, plane.excluded) if sky is None else sky)
     chosen = choose_stars(stars, plane.data.shape, p)
     if len(chosen) < FEWEST:
         raise FrameError(
@@ -100,7 +106,6 @@ def psf_of_plane(
             "needed; lower snr, or give the saturation level if it is set too low"
         )
     stars, chosen = _with_neighbours(stars, chosen)
-    field = prepare(plane, sky)
     shape = plane.data.shape
     middle = ((shape[1] - 1) / 2, (shape[0] - 1) / 2)
     bell = _first_guess(stars.take(chosen))

@@ -7,7 +7,6 @@ import numpy as np  # noqa: F401 - for the example
 from firstlight.model.image import Image
 from firstlight.ops.contrast.starless import StarSplit, on_starless
 from firstlight.ops.noise.bilateral import Bilateral, bilateral
-from firstlight.ops.noise.faded import faded_where_noise
 from firstlight.ops.registry import Reach, operation
 
 
@@ -15,11 +14,11 @@ class StarlessBilateral(Bilateral, StarSplit):
     """As for the step itself, and what counts as a star."""
 
 
-@operation("nr:starlessbilateral", reach=Reach.FRAME)
+@operation("nr:starlessbilateral", version=2, reach=Reach.FRAME)
 def starless_bilateral(image: Image, p: StarlessBilateral) -> Image:
     """Bilateral smoothing of what lies between the stars (``nr:bilateral``); the stars stay.
 
-    The stars are taken out (`split_stars`), the rest goes through ``nr:bilateral``; they come back without noise.
+    What lies behind the stars (`split_stars`) goes through ``nr:bilateral``; the stars are put back as they were.
     Pixels without a number keep what they hold. Flags, plate and unit: kept. Variance: dropped, for where stars were
     put back there is none.
 
@@ -35,5 +34,4 @@ def starless_bilateral(image: Image, p: StarlessBilateral) -> Image:
     >>> bool(clean[40:, 40:].std() < 4.6), round(float(clean[20, 30] / noisy[20, 30]), 2)
     (True, 1.0)
     """
-    stars = faded_where_noise(image)
-    return on_starless(image, lambda behind: bilateral(behind, p), p, stars=stars, step="nr:starlessbilateral")
+    return on_starless(image, lambda behind: bilateral(behind, p), p, step="nr:starlessbilateral")

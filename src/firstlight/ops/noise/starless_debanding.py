@@ -14,11 +14,11 @@ class StarlessDebanding(Debanding, StarSplit):
     """As for the step itself, and what counts as a star."""
 
 
-@operation("nr:starlessdebanding", reach=Reach.FRAME)
+@operation("nr:starlessdebanding", version=2, reach=Reach.FRAME)
 def starless_debanding(image: Image, p: StarlessDebanding) -> Image:
     """Remove bands from what lies between the stars (``nr:debanding``); the stars stay.
 
-    The stars are taken out (`split_stars`), the rest goes through ``nr:debanding``, the stars are put back as before.
+    What lies behind the stars (`split_stars`) goes through ``nr:debanding``; the stars are put back as they were.
     Pixels without a number keep what they hold. Flags, plate and unit: kept. Variance: dropped, for where stars were
     put back there is none.
 

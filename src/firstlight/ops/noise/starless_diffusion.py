@@ -10,7 +10,6 @@ from pydantic import Field
 from firstlight.model.image import Image
 from firstlight.ops.contrast.starless import StarSplit, on_starless
 from firstlight.ops.noise.diffusion import Diffusion, diffuse
-from firstlight.ops.noise.faded import faded_where_noise
 from firstlight.ops.registry import Reach, operation
 from firstlight.units import Sigma
 
@@ -22,11 +21,11 @@ class StarlessDiffusion(Diffusion, StarSplit):
     """As in ``nr:diffusion``; without stars it may be higher."""
 
 
-@operation("nr:starlessdiffusion", reach=Reach.FRAME)
+@operation("nr:starlessdiffusion", version=2, reach=Reach.FRAME)
 def starless_diffusion(image: Image, p: StarlessDiffusion) -> Image:
     """Diffuse what lies between the stars (``nr:diffusion``); the stars stay as they are.
 
-    The stars are taken out (`split_stars`), the rest goes through ``nr:diffusion``; they come back without noise.
+    What lies behind the stars (`split_stars`) goes through ``nr:diffusion``; the stars are put back as they were.
     Pixels without a number keep what they hold. Flags, plate and unit: kept. Variance: dropped, for where stars were
     put back there is none.
 
@@ -42,5 +41,4 @@ def starless_diffusion(image: Image, p: StarlessDiffusion) -> Image:
     >>> bool(clean[40:, 40:].std() < 4.6), round(float(clean[20, 30] / noisy[20, 30]), 2)
     (True, 1.0)
     """
-    stars = faded_where_noise(image)
-    return on_starless(image, lambda behind: diffuse(behind, p), p, stars=stars, step="nr:starlessdiffusion")
+    return on_starless(image, lambda behind: diffuse(behind, p), p, step="nr:starlessdiffusion")

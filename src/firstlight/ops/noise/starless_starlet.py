@@ -6,7 +6,6 @@ import numpy as np  # noqa: F401 - for the example
 
 from firstlight.model.image import Image
 from firstlight.ops.contrast.starless import StarSplit, on_starless
-from firstlight.ops.noise.faded import faded_where_noise
 from firstlight.ops.noise.starlet import Starlet, reduce_noise_by_starlets
 from firstlight.ops.registry import Reach, operation
 
@@ -15,11 +14,11 @@ class StarlessStarlet(Starlet, StarSplit):
     """As for the step itself, and what counts as a star."""
 
 
-@operation("nr:starlessstarlet", reach=Reach.FRAME)
+@operation("nr:starlessstarlet", version=2, reach=Reach.FRAME)
 def starless_starlet(image: Image, p: StarlessStarlet) -> Image:
     """Starlets on what lies between the stars (``nr:starlet``); the stars stay.
 
-    The stars are taken out (`split_stars`), the rest goes through ``nr:starlet``; they come back without noise.
+    What lies behind the stars (`split_stars`) goes through ``nr:starlet``; the stars are put back as they were.
     Pixels without a number keep what they hold. Flags, plate and unit: kept. Variance: dropped, for where stars were
     put back there is none.
 
@@ -35,7 +34,4 @@ def starless_starlet(image: Image, p: StarlessStarlet) -> Image:
     >>> bool(clean[40:, 40:].std() < 4.6), round(float(clean[20, 30] / noisy[20, 30]), 2)
     (True, 1.0)
     """
-    stars = faded_where_noise(image)
-    return on_starless(
-        image, lambda behind: reduce_noise_by_starlets(behind, p), p, stars=stars, step="nr:starlessstarlet"
-    )
+    return on_starless(image, lambda behind: reduce_noise_by_starlets(behind, p), p, step="nr:starlessstarlet")

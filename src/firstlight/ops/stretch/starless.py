@@ -33,7 +33,7 @@ class Starless(StarSplit):
     """Stars are made so much narrower; 1: they stay."""
 
 
-@operation("stretch:starless", reach=Reach.FRAME, gives=State.STRETCHED)
+@operation("stretch:starless", version=2, reach=Reach.FRAME, gives=State.STRETCHED)
 def stretch_apart(image: Image, p: Starless) -> Image:
     """Stretch the stars and the background each in its own way, and join them: faint clouds show, stars stay small.
 
