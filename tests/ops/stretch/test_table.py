@@ -36,7 +36,7 @@ def levels_of(centre):
     return np.sort(np.concatenate([centre + near, centre - near, [-5, 5]])).astype(np.float32)
 
 
-@pytest.mark.parametrize(("curve", "p", "centre"), CURVES, ids=lambda value: str(value))
+@pytest.mark.parametrize(("curve", "p", "centre"), CURVES, ids=lambda value: getattr(value, "__qualname__", str(value)))
 def test_right_to_a_millionth_and_rising(curve, p, centre):
     bend = bend_of(curve, p, centre=centre)
     assert isinstance(bend, Tabled)
