@@ -6,18 +6,16 @@ pixels. Quote ratios of CPU seconds from one run on one machine.
 
 from __future__ import annotations
 
-import argparse
 import json
-import resource
 import shutil
 import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+
+from alone import jobs, line, measured, options, step_alone
 
 RESULTS = Path(__file__).resolve().parent / "results"
 JOBS = {
@@ -58,37 +56,10 @@ def run(name: str, height: int, width: int, channels: int, threads: int) -> dict
     """One job in this process: wall and CPU seconds, and the rise of the peak over the input, in images."""
     planes = scene(height, width, channels)
     if name in PEERS:
-        work: Callable[[], object] = peer(name, planes)
-    else:
-        from firstlight.model.image import Image
-        from firstlight.ops.spec import parse_step
-        from firstlight.pipeline.hands import hands
+        return measured(peer(name, planes), planes.nbytes, 1)
+    from firstlight.model.image import Image
 
-        step = parse_step(JOBS[name][0])
-        with hands(threads):
-            step(Image(planes[:, :256, :256].copy()))
-        image = Image(planes)
-
-        def work() -> object:
-            with hands(threads):
-                return step(image)
-
-    before = resident()
-    usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    start = time.perf_counter()
-    kept = work()
-    wall = time.perf_counter() - start
-    after = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    cpu = sum(b.ru_utime + b.ru_stime - a.ru_utime - a.ru_stime for a, b in zip(usage, after))
-    peak = max(after[0].ru_maxrss * 1024, before)
-    del kept
-    return {"wall_s": wall, "cpu_s": cpu, "images": 1 + (peak - before) / planes.nbytes}
-
-
-def resident() -> float:
-    """Bytes of this process in memory now."""
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return float(pages * resource.getpagesize())
+    return step_alone(JOBS[name][0], Image(planes), threads, 1)
 
 
 def peer(name: str, planes: np.ndarray) -> Callable[[], object]:
@@ -125,12 +96,8 @@ def peer(name: str, planes: np.ndarray) -> Callable[[], object]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--size", default="6000x4000", help="width x height of a channel")
+    parser = options(__doc__, "a channel")
     parser.add_argument("--channels", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--only", nargs="*", help="names of jobs and peers")
-    parser.add_argument("--job", help=argparse.SUPPRESS)
     given = parser.parse_args()
     width, height = map(int, given.size.split("x"))
     if given.job:
@@ -138,23 +105,12 @@ def main() -> None:
         return
     peers = [name for name in PEERS if name != "siril rl" or shutil.which("siril-cli")]
     names = given.only or [*JOBS, *peers]
+    words = ["--size", given.size, "--channels", str(given.channels), "--threads", str(given.threads)]
     rows = {}
-    for name in names:
-        words = ["--size", given.size, "--channels", str(given.channels), "--threads", str(given.threads)]
-        ran = subprocess.run(
-            [sys.executable, __file__, "--job", name, *words], capture_output=True, text=True, check=False
-        )
-        if ran.returncode:
-            print(f"{name:30} {ran.stderr.splitlines()[-1] if ran.stderr else 'failed'}", flush=True)
-            continue
-        rows[name] = json.loads(ran.stdout.splitlines()[-1])
+    for name, found in jobs(__file__, names, words):
+        rows[name] = found
         limit = JOBS.get(name, ("", 0.0))[1]
-        promise = f"  (promised: {limit:g} s wall on two free cores)" if limit else ""
-        print(
-            f"{name:30} wall {rows[name]['wall_s']:7.2f} s  CPU {rows[name]['cpu_s']:7.2f} s  "
-            f"memory {rows[name]['images']:.2f} images{promise}",
-            flush=True,
-        )
+        line(name, found, f"  (promised: {limit:g} s wall on two free cores)" if limit else "")
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "detail.json").write_text(json.dumps({"size": given.size, "rows": rows}, indent=1), encoding="utf-8")
 

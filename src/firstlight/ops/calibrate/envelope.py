@@ -93,13 +93,7 @@ def _model(p: Envelope) -> Model:
         smallest = p.scale * p.size_factor**p.residual_iterations / px
         size = int(min(max(smallest / CELLS_PER_SCALE, 1), max(min(shape) // 4, 1)))
         fine, broad = Grid.even(shape, size), broad_grid(shape, 2 * CELLS)
-
-        def fit(cells: np.ndarray, few: np.ndarray) -> Surface | None:
-            known = np.isfinite(cells).any() and np.isfinite(few).any()
-            both = surface.Cells.on(fine, cells, shape), surface.Cells.on(broad, few, shape)
-            return _fitted(*both, p, px, size) if known else None
-
-        return Sight((fine, broad), fit)
+        return surface.of_two_grids(shape, fine, broad, lambda cells, few: _fitted(cells, few, p, px, size))
 
     return sight
 

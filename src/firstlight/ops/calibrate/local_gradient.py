@@ -66,13 +66,7 @@ def _model(p: LocalGradient) -> Model:
         scale = max(p.scale // px, 8)
         fine = Grid.even(shape, max(min(scale, max(shape)) // CELLS_PER_NODE, SMALLEST))
         broad = broad_grid(shape)
-
-        def fit(cells: np.ndarray, few: np.ndarray) -> Surface | None:
-            known = np.isfinite(cells).any() and np.isfinite(few).any()
-            both = surface.Cells.on(fine, cells, shape), surface.Cells.on(broad, few, shape)
-            return _fitted(*both, scale) if known else None
-
-        return Sight((fine, broad), fit)
+        return surface.of_two_grids(shape, fine, broad, lambda cells, few: _fitted(cells, few, scale))
 
     return sight
 

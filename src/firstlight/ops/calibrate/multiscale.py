@@ -76,13 +76,7 @@ def _model(p: Multiscale) -> Model:
         scale = max(p.scale // px, 8)
         size = max(min(scale, max(shape)) // CELLS_PER_SCALE, SMALLEST)
         fine, broad = Grid.even(shape, size), broad_grid(shape)
-
-        def fit(cells: np.ndarray, few: np.ndarray) -> Surface | None:
-            known = np.isfinite(cells).any() and np.isfinite(few).any()
-            both = surface.Cells.on(fine, cells, shape), surface.Cells.on(broad, few, shape)
-            return _fitted(*both, p, scale, size) if known else None
-
-        return Sight((fine, broad), fit)
+        return surface.of_two_grids(shape, fine, broad, lambda cells, few: _fitted(cells, few, p, scale, size))
 
     return sight
 

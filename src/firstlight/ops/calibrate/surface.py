@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from firstlight.ops.calibrate.sights import ALL, Grid
+from firstlight.ops.calibrate.nodes import Surface
+from firstlight.ops.calibrate.sights import ALL, Grid, Sight
 
 CLIP_LOW = 4.0
 CLIP_HIGH = 2.5
@@ -266,3 +268,14 @@ def _spline(nodes: np.ndarray, positions: np.ndarray) -> np.ndarray:
     below = np.minimum(positions - nodes[0], 0.0)[:, None] * spline(nodes[0], 1)
     above = np.maximum(positions - nodes[-1], 0.0)[:, None] * spline(nodes[-1], 1)
     return inside + below + above
+
+
+def of_two_grids(shape: tuple[int, int], fine: Grid, broad: Grid, fitted: Callable[[Cells, Cells], Surface]) -> Sight:
+    """A model made of the cells of two grids of a plane; none where either saw no sky."""
+
+    def fit(cells: np.ndarray, few: np.ndarray) -> Surface | None:
+        if not (np.isfinite(cells).any() and np.isfinite(few).any()):
+            return None
+        return fitted(Cells.on(fine, cells, shape), Cells.on(broad, few, shape))
+
+    return Sight((fine, broad), fit)
