@@ -10,8 +10,8 @@ TILE = 64
 
 
 @njit
-def run_sift(bits, at, pitch, n, swapped, gain, zero, weight, tile, found):
-    columns.sift(bits, at, pitch, n, swapped, gain, zero, weight, tile, TILE, found)
+def run_sift(bits, at, starts, n, swapped, gain, zero, weight, tile, found):
+    columns.sift(bits, at, starts, n, swapped, gain, zero, weight, tile, TILE, found)
 
 
 @njit
@@ -43,7 +43,7 @@ def test_extremes_and_sums(n, swapped):
     gain, zero, weight = (np.random.default_rng(k).uniform(0.5, 2, n).astype(np.float32) for k in range(3))
     bits = cube.astype(">f4" if swapped else "<f4").view(np.uint32).reshape(-1)
     tile, found = np.zeros((n, TILE), np.float32), np.zeros((4, TILE), np.float32)
-    run_sift(bits, 20, 100, n, swapped, gain, zero, weight, tile.reshape(-1), found.reshape(-1))
+    run_sift(bits, 20, np.arange(n) * 100, n, swapped, gain, zero, weight, tile.reshape(-1), found.reshape(-1))
     values = cube[:, 20:52] * gain[:, None] + zero[:, None]
     np.testing.assert_allclose(tile[:, :32], values, rtol=2e-7)
     assert (tile[:, 32:] == 0).all()

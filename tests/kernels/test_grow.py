@@ -54,8 +54,8 @@ def test_samples_without_what_was_rejected(order):
     samples = np.empty((6, pixels.size), order)
     more, hits = np.zeros(pixels.size, np.int32), np.zeros(6, np.int64)
     swapped = not cube.dtype.isnative
-    kernels.collect(cube.view(np.uint32), swapped, 2, 5, verdict.samples, verdict.grown, *np.divmod(pixels, 70), 3,
-                    samples.view(np.uint32), more, hits)  # fmt: skip
+    kernels.collect(cube.view(np.uint32).reshape(-1), np.arange(6) * 960, 80, swapped, 2, 5, verdict.samples,
+                    verdict.grown, *np.divmod(pixels, 70), 3, samples.view(np.uint32), more, hits)  # fmt: skip
     inner = cube[:, 2:11, 5:75].astype(float)
     finite = np.isfinite(inner)
     beside = finite & (told == 0) & grown

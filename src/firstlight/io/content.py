@@ -5,6 +5,9 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+from pathlib import Path
+
+from firstlight.io.mapping import CannotMap, Piece, mapped
 
 
 def content_hash(path: str | os.PathLike[str]) -> str:
@@ -35,9 +38,21 @@ def known_hash(path: str | os.PathLike[str]) -> str:
     return _hash_of(os.fspath(path), status.st_size, status.st_mtime_ns)
 
 
+AT_ONCE = 32 * 2**20
+"""Bytes of a file that are mapped at once."""
+
+
 @functools.lru_cache(maxsize=65536)
 def _hash_of(path: str, size: int, mtime: int) -> str:
     import xxhash
 
-    with open(path, "rb", buffering=0) as file:
-        return hashlib.file_digest(file, xxhash.xxh3_128).hexdigest()
+    digest = xxhash.xxh3_128()
+    pieces = [Piece(Path(path), start, min(AT_ONCE, size - start)) for start in range(0, size, AT_ONCE)]
+    try:
+        for piece in pieces:
+            with mapped([piece]) as (memory, (first,)):
+                digest.update(memory[first : first + piece.size])
+        return digest.hexdigest()
+    except CannotMap:
+        with open(path, "rb", buffering=0) as file:
+            return hashlib.file_digest(file, xxhash.xxh3_128).hexdigest()

@@ -17,6 +17,7 @@ from firstlight.io.cards import BLOCK, Header, parse_cards
 from firstlight.io.checksum import verify
 from firstlight.io.fits_scan import DTYPES, FitsBytes, scan
 from firstlight.io.frame import MappedSource
+from firstlight.io.mapping import Piece
 from firstlight.io.packed import unpack
 from firstlight.model.flags import Flag
 
@@ -83,13 +84,11 @@ class FitsSource:
             return raw
         return np.where(raw == self.blank, np.float32(np.nan), raw.astype(np.float32))
 
-    def read_into(self, top: int, bottom: int, out: np.ndarray) -> bool:
-        """As that of `firstlight.io.frame.MappedSource`; False too for pixels that must be decoded."""
+    def pieces(self, top: int, bottom: int) -> list[Piece] | None:
+        """As those of `firstlight.io.frame.MappedSource`; None too for pixels that must be decoded."""
         if self.compressed or self.packed or self.blank is not None:
-            return False
-        return MappedSource(self.path, self.offset, self.dtype, self.shape, self.interleaved).read_into(
-            top, bottom, out
-        )
+            return None
+        return MappedSource(self.path, self.offset, self.dtype, self.shape, self.interleaved).pieces(top, bottom)
 
     def check(self) -> None:
         content = FitsBytes(self.path)
@@ -179,9 +178,10 @@ class ColourSource:
     def rows(self, top: int, bottom: int) -> np.ndarray:
         return np.concatenate([each.rows(top, bottom) for each in self.colours])
 
-    def read_into(self, top: int, bottom: int, out: np.ndarray) -> bool:
-        """As that of `FitsSource`."""
-        return all(each.read_into(top, bottom, out[k : k + 1]) for k, each in enumerate(self.colours))
+    def pieces(self, top: int, bottom: int) -> list[Piece] | None:
+        """As those of `FitsSource`."""
+        found = [each.pieces(top, bottom) for each in self.colours]
+        return None if None in found else [piece for pieces in found for piece in pieces or ()]
 
     def check(self) -> None:
         for each in self.colours:

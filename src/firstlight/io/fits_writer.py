@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,6 +15,8 @@ from firstlight.io.cards import BLOCK, CARD, Card
 from firstlight.io.checksum import encode, ones_sum
 
 _BITPIX = {"u1": 8, "i2": 16, "i4": 32, "i8": 64, "f4": -32, "f8": -64}
+PIECE = 2**18
+"""Bytes turned over at once."""
 _UNSIGNED = {"u2": (np.uint16(0x8000), "i2", 2**15), "u4": (np.uint32(0x80000000), "i4", 2**31)}
 
 
@@ -82,55 +84,66 @@ class Unit:
     def __init__(self, cards: Sequence[Card], data: np.ndarray | bytes | None, *, table: bool = False) -> None:
         self.cards, self.data, self.table = cards, data, table
 
-    def parts(self, first: bool, checksum: bool) -> tuple[bytes, np.ndarray | bytes]:
-        cards: list[Card] = []
-        data: np.ndarray | bytes = b""
+    def write(self, file: BinaryIO, first: bool, checksum: bool = True) -> None:
+        """At the end of a file in which one may go back: the header is known when the data are summed."""
+        cards, pieces = self._content(first)
+        if checksum:
+            cards += [("CHECKSUM", "0" * 16, "of header and data"), ("DATASUM", f"{0:<10}", "of the data")]
+        start = file.tell()
+        header = _header_bytes(cards)
+        file.write(header)
+        total = size = 0
+        for piece in pieces:
+            total = ones_sum(piece, total) if checksum else 0
+            file.write(piece)
+            size += memoryview(piece).nbytes
+        file.write(b"\0" * (-size % BLOCK))
+        if checksum:
+            end = file.tell()
+            header = _header_bytes([*cards[:-1], ("DATASUM", str(total), "of the data")])
+            word = encode(~ones_sum(header, total) & 0xFFFFFFFF)
+            file.seek(start)
+            file.write(header.replace(b"'" + b"0" * 16 + b"'", b"'" + word.encode() + b"'", 1))
+            file.seek(end)
+
+    def _content(self, first: bool) -> tuple[list[Card], Iterable[bytes | np.ndarray]]:
+        """Cards without sums, and the data piece by piece."""
+        opening: Card = ("SIMPLE", True, "FITS standard 4.0") if first else ("XTENSION", "IMAGE", "image extension")
+        own = [card for card in self.cards if is_writable(card[1])]
         if self.table:
-            data = self.data  # type: ignore[assignment]
-            cards.append(("XTENSION", "BINTABLE", "binary table"))
+            data: bytes = self.data  # type: ignore[assignment]
+            cards: list[Card] = [("XTENSION", "BINTABLE", "binary table")]
             cards += [("BITPIX", 8, ""), ("NAXIS", 2, ""), ("NAXIS1", len(data), ""), ("NAXIS2", 1, "")]
             cards += [("PCOUNT", 0, ""), ("GCOUNT", 1, ""), ("TFIELDS", 1, "")]
-        elif self.data is None:
-            cards.append(("SIMPLE", True, "FITS standard 4.0") if first else ("XTENSION", "IMAGE", "image extension"))
-            cards += [("BITPIX", 8, ""), ("NAXIS", 0, "no pixels here"), ("EXTEND", True, "")]
-        else:
-            data, image_cards = _as_fits(self.data)  # type: ignore[arg-type]
-            cards.append(("SIMPLE", True, "FITS standard 4.0") if first else ("XTENSION", "IMAGE", "image extension"))
-            cards += image_cards[: 2 + data.ndim]
-            cards += [("EXTEND", True, "")] if first else [("PCOUNT", 0, ""), ("GCOUNT", 1, "")]
-            cards += image_cards[2 + data.ndim :]
-        cards += [card for card in self.cards if is_writable(card[1])]
-        if not checksum:
-            return _header_bytes(cards), data
-        total = ones_sum(data)
-        cards.append(("CHECKSUM", "0" * 16, "of header and data"))
-        cards.append(("DATASUM", str(total), "of the data"))
-        header = _header_bytes(cards)
-        word = encode(~ones_sum(header, total) & 0xFFFFFFFF)
-        return header.replace(b"'" + b"0" * 16 + b"'", b"'" + word.encode() + b"'", 1), data
-
-    def write(self, file: BinaryIO, first: bool, checksum: bool = True) -> None:
-        header, data = self.parts(first, checksum)
-        file.write(header)
-        size = data.nbytes if isinstance(data, np.ndarray) else len(data)
-        file.write(data.data if isinstance(data, np.ndarray) else data)
-        file.write(b"\0" * (-size % BLOCK))
+            return cards + own, [data]
+        if self.data is None:
+            return [opening, ("BITPIX", 8, ""), ("NAXIS", 0, "no pixels here"), ("EXTEND", True, ""), *own], []
+        data_array: np.ndarray = self.data  # type: ignore[assignment]
+        kind = data_array.dtype.str[1:]
+        scaling: list[Card] = []
+        if kind in _UNSIGNED:
+            _, kind, zero = _UNSIGNED[kind]
+            scaling = [("BZERO", zero, "unsigned integers"), ("BSCALE", 1, "")]
+        axes = [(f"NAXIS{i + 1}", size, "") for i, size in enumerate(data_array.shape[::-1])]
+        more: list[Card] = [("EXTEND", True, "")] if first else [("PCOUNT", 0, ""), ("GCOUNT", 1, "")]
+        cards = [opening, ("BITPIX", _BITPIX[kind], ""), ("NAXIS", data_array.ndim, ""), *axes, *more, *scaling]
+        return cards + own, _as_fits(data_array)
 
 
-def _as_fits(data: np.ndarray) -> tuple[np.ndarray, list[Card]]:
-    """Big-endian array and its structural cards; unsigned integers by the BZERO convention."""
+def _as_fits(data: np.ndarray) -> Iterator[np.ndarray]:
+    """Big-endian numbers, unsigned integers by the BZERO convention, in pieces.
+
+    They lie in the cache from being turned over until they are written, and no memory of the size of the image is
+    touched: that costs as much as the writing.
+    """
     kind = data.dtype.str[1:]
-    scaling: list[Card] = []
-    if kind in _UNSIGNED:
-        bit, signed, zero = _UNSIGNED[kind]
-        out = np.empty(data.shape, f">{kind}")
-        np.bitwise_xor(data, bit, out=out)
-        data, kind = out.view(f">{signed}"), signed
-        scaling = [("BZERO", zero, "unsigned integers"), ("BSCALE", 1, "")]
-    data = np.ascontiguousarray(data, dtype=">" + kind if kind != "u1" else "u1")
-    cards: list[Card] = [("BITPIX", _BITPIX[kind], ""), ("NAXIS", data.ndim, "")]
-    cards += [(f"NAXIS{i + 1}", size, "") for i, size in enumerate(data.shape[::-1])]
-    return data, cards + scaling
+    flat = data.reshape(-1)
+    step = PIECE // max(data.itemsize, 1)
+    for start in range(0, flat.size, step):
+        piece = flat[start : start + step]
+        if kind in _UNSIGNED:
+            piece = np.bitwise_xor(piece, _UNSIGNED[kind][0])
+        yield np.ascontiguousarray(piece, ">" + piece.dtype.str[1:] if kind != "u1" else "u1")
 
 
 def _header_bytes(cards: Iterable[Card]) -> bytes:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from firstlight.errors import FrameError
+from firstlight.io.mapping import Piece
 from firstlight.model.image import Image, PixelUnit, State
 from firstlight.model.meta import Meta
 from firstlight.model.plate import Plate
@@ -73,12 +74,12 @@ class Frame:
         """Rows top <= y < bottom, (channels, bottom - top, width), as stored: not scaled; not to be written to."""
         return self.source.rows(top, bottom)
 
-    def read_into(self, top: int, bottom: int, out: np.ndarray) -> bool:
-        """Rows top <= y < bottom as stored, from the file into ``out`` (channels, bottom - top, width) of the frame's
-        dtype without a copy between. False, and nothing done, where the file does not hold them so."""
+    def pieces(self, top: int, bottom: int) -> list[Piece] | None:
+        """Where rows top <= y < bottom of each channel lie on the disk, as `rows` gives them; None where they are
+        stored in another way."""
         source = getattr(self.source, "pixels", self.source)
-        read = getattr(source, "read_into", None)
-        return read is not None and out.dtype == self.dtype and read(top, bottom, out)
+        where = getattr(source, "pieces", None)
+        return None if where is None else where(top, bottom)
 
     def replace(self, **changes: Any) -> Frame:
         """A copy with these fields changed."""
@@ -164,16 +165,14 @@ class MappedSource:
             return pixels.reshape(bottom - top, width, channels).transpose(2, 0, 1)
         return pixels
 
-    def read_into(self, top: int, bottom: int, out: np.ndarray) -> bool:
-        """Rows top <= y < bottom into ``out`` (channels, rows, width), whose planes are contiguous; False if the file
-        holds them in another order."""
-        if self.interleaved or not all(plane.flags.c_contiguous for plane in out):
-            return False
-        try:
-            self._read(top, out[:, : bottom - top])
-        except (OSError, ValueError) as error:
-            raise FrameError(f"{self.path.name}: cannot be read any more: {error}; was it moved or cut?") from error
-        return True
+    def pieces(self, top: int, bottom: int) -> list[Piece] | None:
+        """Where rows of each channel lie; None if the file holds its channels interleaved."""
+        channels, height, width = self.shape
+        if self.interleaved:
+            return None
+        row = width * np.dtype(self.dtype).itemsize
+        starts = (self.offset + (channel * height + top) * row for channel in range(channels))
+        return [Piece(self.path, start, (bottom - top) * row) for start in starts]
 
     def _read(self, top: int, out: np.ndarray) -> None:
         wide = out.shape[-1]

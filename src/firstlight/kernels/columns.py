@@ -52,22 +52,22 @@ def _scalar(builder, base, index):
 
 
 @intrinsic
-def sift(typing_context, cube, at, pitch, frames, swapped, gain, zero, weight, tile, across, found):
+def sift(typing_context, cube, at, starts, frames, swapped, gain, zero, weight, tile, across, found):
     """Normalise 32 pixels of all frames and find their extremes and weighted sums about the first frame.
 
-    ``cube`` (flat, uint32) holds the bits of float32 numbers, big-endian if ``swapped``; ``at`` is the place of the
-    first, ``pitch`` the distance of frames. The samples ``cube * gain + zero`` go into ``tile`` (flat), whose rows are
-    ``across`` apart; what is found into ``found`` (flat), four rows ``across`` apart. Sums are NaN, or infinite, where
-    a sample is not finite.
+    ``cube`` (flat, uint32) holds the bits of float32 numbers, big-endian if ``swapped``; ``starts`` (n,) are the
+    places of the frames, ``at`` that of the first pixel in each. The samples ``cube * gain + zero`` go into ``tile``
+    (flat), whose rows are ``across`` apart; what is found into ``found`` (flat), four rows ``across`` apart. Sums
+    are NaN, or infinite, where a sample is not finite.
     """
     signature = types.void(
-        cube, types.int64, types.int64, types.int64, types.boolean, gain, zero, weight, tile, types.int64, found
+        cube, types.int64, starts, types.int64, types.boolean, gain, zero, weight, tile, types.int64, found
     )
 
     def generate(context, builder, signature, args):
-        arrays = [_data(context, builder, signature.args[k], args[k]) for k in (0, 5, 6, 7, 8, 10)]
-        bits, gains, zeros, weights, tiles, rows = arrays
-        at, pitch, frames, swapped, across = (args[k] for k in (1, 2, 3, 4, 9))
+        arrays = [_data(context, builder, signature.args[k], args[k]) for k in (0, 2, 5, 6, 7, 8, 10)]
+        bits, places, gains, zeros, weights, tiles, rows = arrays
+        at, frames, swapped, across = (args[k] for k in (1, 3, 4, 9))
         swap = builder.module.declare_intrinsic(f"llvm.bswap.v{LANES}i32", (), ir.FunctionType(_INTS, [_INTS]))
 
         byte = ir.IntType(8).as_pointer()
@@ -75,7 +75,7 @@ def sift(typing_context, cube, at, pitch, frames, swapped, gain, zero, weight, t
         fetch = builder.module.declare_intrinsic("llvm.prefetch", [byte], kind)
 
         def sample(n):
-            here = builder.add(at, builder.mul(n, pitch))
+            here = builder.add(at, builder.load(builder.gep(places, [n])))
             for ahead in (AHEAD, AHEAD + 16):
                 line = builder.bitcast(builder.gep(bits, [builder.add(here, _INT64(ahead))]), byte)
                 builder.call(fetch, [line, _INT32(0), _INT32(2), _INT32(1)])

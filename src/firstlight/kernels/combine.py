@@ -87,11 +87,11 @@ def median_bounds(found, low, high, noise, photons, level, bounds):
 
 
 @inner_kernel
-def stage_tail(bits, at, pitch, count, tail):
+def stage_tail(bits, at, starts, count, tail):
     """The first ``count`` pixels of each frame into ``tile``, and zeros after them: the end of a row."""
     for n in range(tail.shape[0]):
         for p in range(count):
-            tail[n, p] = bits[at + n * pitch + p]
+            tail[n, p] = bits[starts[n] + at + p]
         for p in range(count, TILE):
             tail[n, p] = np.uint32(0)
 
@@ -150,14 +150,15 @@ def prepare(
 
 @kernel
 def combine(
-    cube, swapped, region, inner, guarded, pairs, middle_pairs, method, low, high, critical,
+    bits, starts, size, swapped, region, inner, guarded, pairs, middle_pairs, method, low, high, critical,
     gain, zero, weight, noise, photons, level, models, stretch, bend, sway, wing, share, from_scatter, by_light,
     mean, variance, kept, rejected_low, rejected_high, hits, verdict,
 ):  # fmt: skip
-    """Combine the frames of ``cube`` (n, y, x) pixel by pixel in a ``region`` (top, bottom, left, right).
+    """Combine frames pixel by pixel in a ``region`` (top, bottom, left, right).
 
-    ``cube`` are the bits (uint32) of float32 numbers, big-endian if ``swapped``; sample i of a pixel is
-    ``cube[i] * gain[i] + zero[i]``. ``pairs`` is the sorting network for n, ``middle_pairs`` that for the median.
+    ``bits`` (flat, uint32) holds float32 numbers, big-endian if ``swapped``; frame i of ``size`` (height, width) begins
+    at ``starts[i]``. A sample is its number times ``gain[i]`` plus ``zero[i]``. ``pairs`` is the sorting network
+    for n, ``middle_pairs`` that for the median.
     ``low`` and ``high`` are limits in sigma, or what the method takes instead; ``critical`` (n + 1,) holds the limits
     of the generalized ESD for each number of samples. ``noise`` is the variance of each frame's background and
     ``photons`` the variance added per unit of signal above ``level``, both after the gain; they give the variance of
@@ -176,9 +177,7 @@ def combine(
     frame in the part ``inner`` of the region. ``verdict`` (2, n, y, words of 64 columns) of the region is told which
     samples are too low and too high, unless it is empty; it begins as zeros.
     """
-    n_frames, height, width = cube.shape
-    pitch = height * width
-    bits = cube.reshape(-1)
+    n_frames, (height, width) = starts.shape[0], size
     top, bottom, left, right = region
     rim = 1 if guarded else 0
     x_first, x_last = max(left - rim, 0), min(right + rim, width)
@@ -192,7 +191,7 @@ def combine(
     slope, curve = np.empty(span, np.float32), np.empty(span, np.float32)
     steps, bends = np.zeros(TILE, np.float32), np.zeros(TILE, np.float32)
     tile, ranked = np.empty((n_frames, TILE), np.float32), np.empty((n_frames, TILE), np.float32)
-    tail = np.empty((n_frames, TILE), np.uint32)
+    tail, tails = np.empty((n_frames, TILE), np.uint32), np.arange(n_frames) * TILE
     most = max(n_frames + 1, GROUPS)
     sums, squares = np.empty((most, TILE), np.float32), np.empty((most, TILE), np.float32)
     found = np.empty((4, TILE), np.float32)
@@ -229,11 +228,11 @@ def combine(
                     for p in range(0, TILE, LANES):
                         where = tile.reshape(-1)[p:], np.int64(TILE), found.reshape(-1)[p:]
                         if count == TILE:
-                            sift(bits, at + p, pitch, n_frames, swapped, gain, zero, weight, *where)
+                            sift(bits, at + p, starts, n_frames, swapped, gain, zero, weight, *where)
                         else:
                             if p == 0:
-                                stage_tail(bits, at, pitch, count, tail)
-                            sift(tail.reshape(-1), p, np.int64(TILE), n_frames, swapped, gain, zero, weight, *where)
+                                stage_tail(bits, at, starts, count, tail)
+                            sift(tail.reshape(-1), p, tails, n_frames, swapped, gain, zero, weight, *where)
                     if easy & asks:
                         median_bounds(found, reach_low, reach_high, models[y, 0], models[y, 1], models[y, 2], bounds)
                         for p in range(0, TILE, LANES):

@@ -104,33 +104,31 @@ def _state(word, infinite, verdict, grown, n, y, x):
 
 
 @kernel
-def collect(bits, swapped, top, left, verdict, grown, ys, xs, fewest, samples, more, hits):
+def collect(bits, starts, width, swapped, top, left, verdict, grown, ys, xs, fewest, samples, more, hits):
     """Samples of some pixels without those that were rejected and grown.
 
-    ``bits`` (n, y, x) are those of the cube, as `firstlight.kernels.combine` takes it, whose region begins at ``top``
-    and ``left``; the pixels are at ``ys`` and ``xs`` (k,) in the region. Rejected samples become NaN in ``samples``
-    (n, k), uint32 like ``bits``. ``more`` (k,) receives how many of a pixel were grown, or -1 where fewer than
-    ``fewest`` would be left; ``hits`` (n,) grows by those of each frame.
+    ``bits`` and ``starts`` are those of frames of this ``width``, as `firstlight.kernels.combine` takes them; the
+    region begins at ``top`` and ``left``, the pixels are at ``ys`` and ``xs`` (k,) in it. Rejected samples become NaN
+    in ``samples`` (n, k), uint32 like ``bits``. ``more`` (k,) receives how many of a pixel were grown, or -1
+    where fewer than ``fewest`` would be left; ``hits`` (n,) grows by those of each frame.
     """
     nan = np.uint32(0x0000C07F) if swapped else np.uint32(0x7FC00000)
     grown_nan = np.uint32(0x0100C07F) if swapped else np.uint32(0x7FC00001)
     infinite = np.uint32(0x0000807F) if swapped else np.uint32(0x7F800000)
     kept = np.zeros(ys.shape[0], np.int32)
-    flat = bits.reshape(-1)
-    height, width = bits.shape[1:]
-    for n in range(bits.shape[0]):
-        first = (n * height + top) * width + left
+    for n in range(starts.shape[0]):
+        first = starts[n] + top * width + left
         for i in range(ys.shape[0]):
             # The pixels of a trail lie in lines of the cache of their own: half of the time was waiting for them.
             ahead = min(i + AHEAD, ys.shape[0] - 1)
-            fetch(flat, first + ys[ahead] * width + xs[ahead])
-            word = flat[first + ys[i] * width + xs[i]]
+            fetch(bits, first + ys[ahead] * width + xs[ahead])
+            word = bits[first + ys[i] * width + xs[i]]
             stays, beside = _state(word, infinite, verdict, grown, n, ys[i], xs[i])
             samples[n, i] = word if stays else (grown_nan if beside else nan)
             kept[i] += stays
             more[i] += beside
     for i in range(ys.shape[0]):
         more[i] = more[i] if kept[i] >= fewest else -1
-    for n in range(bits.shape[0]):
+    for n in range(starts.shape[0]):
         for i in range(ys.shape[0]):
             hits[n] += (samples[n, i] == grown_nan) & (more[i] > 0)

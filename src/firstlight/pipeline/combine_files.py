@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
+from firstlight.io.frame import Frame
+from firstlight.io.mapping import CannotMap, mapped
 from firstlight.kernels.calibrate import any_at_or_above
 from firstlight.kernels.carry import carry
 from firstlight.library.raw import adu_rows
@@ -24,8 +27,9 @@ from firstlight.ops.align.resample import (
     turns_little,
     withdraw_near,
 )
-from firstlight.ops.stack.combine import BIG_ENDIAN, Combine, Combined, FrameTerms, combine_cube
+from firstlight.ops.stack.combine import OF_ARRAYS, Combine, Combined, FrameTerms, combine_cube
 from firstlight.ops.stack.factors import median_factors
+from firstlight.ops.stack.samples import BIG_ENDIAN, Samples
 from firstlight.pipeline.calibration import Calibration
 from firstlight.pipeline.integrate import Stacked
 from firstlight.pipeline.members import LOST, SECOND_CHOICE, Member, variance_rows
@@ -33,7 +37,9 @@ from firstlight.pipeline.members import LOST, SECOND_CHOICE, Member, variance_ro
 CUBE = 96 * 2**20
 """Bytes of samples a worker combines at once. The kernel asks for them ahead, so that they need not lie in a cache; the
 rows around, read and judged twice, weigh less the more there are."""
-MOST_ROWS, FEWEST_ROWS = 128, 2
+MAPPED = 256 * 2**20
+"""The same where samples are taken as they lie, and take no memory."""
+MOST_ROWS, MOST_MAPPED, FEWEST_ROWS = 128, 256, 2
 STANDING = 150 * 2**20
 """Bytes that the program and its libraries take by themselves."""
 PER_PIXEL = 24
@@ -61,6 +67,25 @@ class Part:
 
 
 @dataclass(frozen=True, eq=False)
+class _Gathered:
+    """The samples of a tile, and what its pixels bring along."""
+
+    cubes: Sequence[np.ndarray | Samples]
+    """Of each channel."""
+    buffer: np.ndarray = field(default_factory=lambda: np.empty(0, np.float32))
+    """(samples, and where they are carried variances and numbers of frames; channels, n, y, x)."""
+    spare: np.ndarray | None = None
+    """(sums and weights, channels, y, x) of samples that serve only where there is no better one."""
+    flags: np.ndarray | None = None
+
+
+def _lie_even(frame: Frame) -> bool:
+    """Whether the pixels lie in the file as rows of whole numbers' places."""
+    pieces = frame.pieces(0, 1)
+    return pieces is not None and all(piece.offset % frame.dtype.itemsize == 0 for piece in pieces)
+
+
+@dataclass(frozen=True, eq=False)
 class FileEngine:
     """Which files are combined, and how. The result does not depend on how it is cut into tiles."""
 
@@ -84,12 +109,15 @@ class FileEngine:
 
     @cached_property
     def as_stored(self) -> bool:
-        """Whether the kernel can take the numbers of all files as they lie there, big-endian: one pass less."""
+        """Whether the kernel can take the numbers of all files as they lie there: nothing is copied."""
+        kind = self.parts[0].member.frame.dtype
         return (
             not self.carries
-            and self.combine.method not in OF_THEIR_OWN
+            and self.combine.method not in OF_ARRAYS
+            and kind in (BIG_ENDIAN, np.float32)
             and all(
-                p.forward is None and p.member.frame.dtype == BIG_ENDIAN and p.member.frame.seekable
+                p.forward is None and p.member.frame.dtype == kind
+                and _lie_even(p.member.frame)
                 and (p.member.frame.scale, p.member.frame.zero) == (1, 0)
                 and p.member.beside.flags is None and not p.member.has_border and not p.member.frame.meta.saturation
                 for p in self.parts
@@ -138,8 +166,9 @@ class FileEngine:
         # Samples, a bit for each verdict on them, and what the kernel keeps of two rows.
         per_row = 4 * side * len(self.parts) * self.channels * (3 if self.carries else 1) * 9 // 8
         planes = PER_PIXEL * self.channels * height * width
-        room = min(CUBE, max(budget - STANDING - planes, 0) / workers - 2 * per_row)
-        rows = int(max(FEWEST_ROWS, min(MOST_ROWS if upright else SQUARE, room / per_row)))
+        room = min(MAPPED if self.as_stored else CUBE, max(budget - STANDING - planes, 0) / workers - 2 * per_row)
+        most = MOST_MAPPED if self.as_stored else MOST_ROWS if upright else SQUARE
+        rows = int(max(FEWEST_ROWS, min(most, room / per_row)))
         return [
             (top, min(top + rows, height), left, min(left + side, width))
             for top in range(0, height, rows)
@@ -182,37 +211,66 @@ class FileEngine:
         rim = self.combine.margin(len(self.parts)) if self.seeing is not None else 0
         wide = (max(top - rim, 0), min(bottom + rim, height), max(left - rim, 0), min(right + rim, width))
         inner = np.s_[top - wide[0] : bottom - wide[0], left - wide[2] : right - wide[2]]
+        if self.as_stored:
+            with suppress(CannotMap), self._as_they_lie(wide) as cubes:
+                return self._settle(tile, inner, _Gathered(cubes), terms, result)
+        gathered = self._gather(wide)
+        hits = self._settle(tile, inner, gathered, terms, result)
+        self._buffers.append(gathered.buffer.reshape(-1))
+        return hits
+
+    @contextmanager
+    def _as_they_lie(self, wide: tuple[int, int, int, int]) -> Iterator[list[Samples]]:
+        """The rows of all files, per channel, where the system keeps them."""
+        top, bottom, left, right = wide
+        frames = [p.member.frame for p in self.parts]
+        pieces = [piece for frame in frames for piece in frame.pieces(top, bottom) or ()]
+        with mapped(pieces) as (memory, starts):
+            bits = memory[: memory.size // 4 * 4].view(np.uint32)
+            places = np.array(starts, np.int64).reshape(len(frames), -1) // 4
+            size, swapped = (bottom - top, right - left), not frames[0].dtype.isnative
+            yield [Samples(bits, np.ascontiguousarray(each), size, swapped) for each in places.T]
+
+    def _gather(self, wide: tuple[int, int, int, int]) -> _Gathered:
+        """The samples of all files, read, masked and, where they have to be, resampled."""
         n, size = len(self.parts), (wide[1] - wide[0], wide[3] - wide[2])
         buffer = self._buffer((3 if self.carries else 1, self.channels, n, *size))
-        cube = buffer[0].view(BIG_ENDIAN) if self.as_stored else buffer[0]
+        cube = buffer[0]
         spare = np.zeros((2, self.channels, *size), np.float32)
         flags = np.zeros((self.channels, *size), np.uint16)
         for i, part in enumerate(self.parts):
             beside = (buffer[1, :, i], buffer[2, :, i]) if self.carries else None
-            frame = part.member.frame
-            if self.as_stored:
-                if not frame.read_into(wide[0], wide[1], cube[:, i]):
-                    cube[:, i] = frame.rows(wide[0], wide[1])
-            elif part.forward is None:
+            if part.forward is None:
                 self._read(part, wide[0], wide[1], cube[:, i], beside, spare, flags)
             else:
                 self._resample(part, part.forward, wide, cube[:, i], beside, spare, flags)
-        spare, flags = spare[:, :, *inner], flags[:, *inner]
-        hits = np.zeros(n, np.int64)
+        return _Gathered(list(cube), buffer, spare, flags)
+
+    def _settle(
+        self, tile: tuple[int, int, int, int], inner: tuple[slice, slice], gathered: _Gathered,
+        terms: list[FrameTerms], result: Stacked,
+    ) -> np.ndarray:  # fmt: skip
+        """Combine the samples of a tile, channel by channel, into the result; how many of each file were rejected."""
+        top, bottom, left, right = tile
         where = np.s_[:, top:bottom, left:right]
-        for channel in range(self.channels):
+        hits = np.zeros(len(self.parts), np.int64)
+        flags = result.flags[where]
+        if gathered.flags is not None:
+            flags[...] = gathered.flags[:, *inner]
+        for channel, cube in enumerate(gathered.cubes):
             combined = combine_cube(
-                cube[channel], self.combine, terms[channel], variance_from_scatter=self.from_scatter, inner=inner
+                cube, self.combine, terms[channel], variance_from_scatter=self.from_scatter, inner=inner
             )
             mean, variance, coverage = combined.mean, combined.variance, combined.kept
             if self.carries:
-                coverage = self._carry(buffer[:, channel, :, *inner], terms[channel], combined)
-            sums, weights = spare[0, channel], spare[1, channel]
-            only = (combined.kept == 0) & (weights > 0)
-            if only.any():
-                mean[only] = sums[only] / weights[only]
-                variance[only] = np.max(terms[channel].noise)
-                flags[channel][only] |= np.uint16(Flag.INTERPOLATED)
+                coverage = self._carry(gathered.buffer[:, channel, :, *inner], terms[channel], combined)
+            if gathered.spare is not None:
+                sums, weights = gathered.spare[:, channel, *inner]
+                only = (combined.kept == 0) & (weights > 0)
+                if only.any():
+                    mean[only] = sums[only] / weights[only]
+                    variance[only] = np.max(terms[channel].noise)
+                    flags[channel][only] |= np.uint16(Flag.INTERPOLATED)
             empty = ~np.isfinite(mean)
             if empty.any():
                 flags[channel][empty] = np.uint16(Flag.NO_DATA)
@@ -223,8 +281,6 @@ class FileEngine:
             ):
                 plane[where][channel] = values
             hits += combined.hits
-        result.flags[where] = flags
-        self._buffers.append(buffer.reshape(-1))
         return hits
 
     def _carry(self, planes: np.ndarray, terms: FrameTerms, combined: Combined) -> np.ndarray:

@@ -16,11 +16,12 @@ from firstlight.ops.stack.factors import critical_deviates, extreme_factors, med
 from firstlight.ops.stack.grow import Verdict, wider
 from firstlight.ops.stack.guard import BEND, SWAY, SWAY_UNSEEN, Guard
 from firstlight.ops.stack.rules import RULES, Combine
+from firstlight.ops.stack.samples import BIG_ENDIAN, Samples
 
+OF_ARRAYS = ("weighted-median", "adaptive", "min", "max", "chi2")
+"""Methods that take a cube of native numbers; the others take frames wherever and however they lie."""
 _BLIND = ("noise", "averaged", "percentile", "adaptive")
 """Methods whose limits do not grow with the scatter of the samples."""
-BIG_ENDIAN = np.dtype(">f4")
-"""float32 as FITS files hold it."""
 NOISIER = 1.1
 """A frame noisier than all together by more than this factor is judged by its own noise."""
 
@@ -73,7 +74,7 @@ class Combined:
 
 
 def combine_cube(
-    cube: np.ndarray,
+    cube: np.ndarray | Samples,
     settings: Combine,
     terms: FrameTerms,
     *,
@@ -84,7 +85,7 @@ def combine_cube(
 
     Parameters
     ----------
-    cube : ndarray
+    cube : ndarray or Samples
         float32 (n, ...), in either byte order; samples that are not finite are missing and never count. With
         ``terms.seeing`` (n, y, x).
     settings : Combine
@@ -125,31 +126,34 @@ def combine_cube(
     # Limits that rest on the noise alone must know what else makes frames differ.
     settings = settings.resolved(n, noise_known=terms.noise_known and terms.seeing is not None)
     _check(settings, terms, n)
-    as_it_is = cube.dtype == BIG_ENDIAN and settings.method not in ("averaged", "weighted-median", "adaptive")
-    cube = np.ascontiguousarray(cube, BIG_ENDIAN if as_it_is else np.float32)
-    if cube.ndim != 3:
-        inner, shape = None, cube.shape[1:]
-        # Rows matter to one method only; fewer are quicker.
-        rows = int(np.prod(shape[:-1])) if settings.method == "averaged" else 1
-        cube = cube.reshape(n, rows, -1)
+    shape = cube.shape[1:]
+    if isinstance(cube, Samples):
+        cube = cube.cube() if settings.method in OF_ARRAYS else cube
     else:
-        shape = cube.shape[1:]
+        as_it_is = cube.dtype == BIG_ENDIAN and settings.method not in OF_ARRAYS
+        cube = np.ascontiguousarray(cube, BIG_ENDIAN if as_it_is else np.float32)
+        if cube.ndim != 3:
+            inner = None
+            # Rows matter to one method only; fewer are quicker.
+            rows = int(np.prod(shape[:-1])) if settings.method == "averaged" else 1
+            cube = cube.reshape(n, rows, -1)
     whole = np.s_[0 : cube.shape[1], 0 : cube.shape[2]]
     inner = whole if inner is None else tuple(np.s_[slice(*p.indices(k)[:2])] for p, k in zip(inner, cube.shape[1:]))
     if inner != whole:
         shape = tuple(part.stop - part.start for part in inner)
     if settings.method in ("min", "max", "chi2"):
         return _extreme(cube[:, *inner], settings.method, terms, shape)
+    samples = cube if isinstance(cube, Samples) else Samples.of(cube)
     if settings.method == "adaptive":
         planes = _adaptive(cube, inner, settings, terms, variance_from_scatter)
     elif terms.seeing is not None and settings.grows(n):
         outer, within = wider(inner, cube.shape[1:], settings.grow)
         size = tuple(part.stop - part.start for part in outer)
         verdict = Verdict.blank(n, size)
-        planes = _combine(cube, outer, within, settings, terms, variance_from_scatter, verdict)
-        planes = _grown(planes, cube, outer, verdict, within, settings, terms, variance_from_scatter)
+        planes = _combine(samples, outer, within, settings, terms, variance_from_scatter, verdict)
+        planes = _grown(planes, samples, outer, verdict, within, settings, terms, variance_from_scatter)
     else:
-        planes = _combine(cube, inner, None, settings, terms, variance_from_scatter, None)
+        planes = _combine(samples, inner, None, settings, terms, variance_from_scatter, None)
     mean, variance, *rest, hits = planes
     if settings.method == "weighted-median":
         _weighted_medians(cube, inner, terms, mean)
@@ -172,15 +176,6 @@ def _check(settings: Combine, terms: FrameTerms, n: int) -> None:
         )
 
 
-def _bits(cube: np.ndarray) -> np.ndarray:
-    """The numbers of a cube as the kernels take them, whichever their byte order."""
-    return cube.view(np.uint32)
-
-
-def _swapped(cube: np.ndarray) -> bool:
-    return not cube.dtype.isnative
-
-
 def _blank(size: tuple[int, int], kept: int) -> tuple[np.ndarray, ...]:
     """Mean, variance, kept and rejected samples of a region, before anything is known of them."""
     floats = (np.empty(size, np.float32) for _ in range(2))
@@ -188,11 +183,11 @@ def _blank(size: tuple[int, int], kept: int) -> tuple[np.ndarray, ...]:
 
 
 def _combine(
-    cube: np.ndarray, where: tuple[slice, slice], within: tuple[slice, slice] | None, settings: Combine,
+    samples: Samples, where: tuple[slice, slice], within: tuple[slice, slice] | None, settings: Combine,
     terms: FrameTerms, variance_from_scatter: bool, verdict: Verdict | None,
 ) -> tuple[np.ndarray, ...]:  # fmt: skip
     """Run the kernel over a region; rejected samples are counted for the frames in the part ``within`` only."""
-    n, height, _ = cube.shape
+    n, height, _ = samples.shape
     rows, columns = where
     top, bottom, left, right = region = (rows.start, rows.stop, columns.start, columns.stop)
     planes = _blank((bottom - top, right - left), n)
@@ -210,7 +205,7 @@ def _combine(
     models[:] = mean_noise, mean_photons, terms.level
     if settings.method == "averaged":
         for y in range(top, bottom):
-            models[y] = _row_noise(cube[:, y, columns], terms)
+            models[y] = _row_noise(samples.row(y)[:, columns], terms)
     guarded = terms.seeing is not None and settings.guards(n)
     bend, sway, wing, share = _tolerances(terms, settings) if guarded else (*np.zeros((2, n), np.float32), 0.0, 0.0)
     inner = region
@@ -218,8 +213,8 @@ def _combine(
         inner = (top + within[0].start, top + within[0].stop, left + within[1].start, left + within[1].stop)
     pairs = sorting_network(1 if rule == reject.MEAN else n)
     kernels.combine(
-        _bits(cube), _swapped(cube), region, inner, guarded, pairs, median_network(n), rule,
-        np.float32(low), np.float32(high), critical,
+        samples.bits, samples.starts, samples.size, samples.swapped, region, inner, guarded,
+        pairs, median_network(n), rule, np.float32(low), np.float32(high), critical,
         terms.gain, terms.zero, terms.weight, terms.noise, terms.photons, np.float32(terms.level), models,
         stretch, bend, sway, np.float32(wing), np.float32(share), variance_from_scatter,
         terms.by_light and terms.noise_known, *planes, hits,
@@ -271,7 +266,7 @@ def _weighted_medians(cube: np.ndarray, inner: tuple[slice, slice], terms: Frame
 
 
 def _grown(
-    planes: tuple[np.ndarray, ...], cube: np.ndarray, where: tuple[slice, slice], verdict: Verdict,
+    planes: tuple[np.ndarray, ...], samples: Samples, where: tuple[slice, slice], verdict: Verdict,
     within: tuple[slice, slice], settings: Combine, terms: FrameTerms, variance_from_scatter: bool,
 ) -> tuple[np.ndarray, ...]:  # fmt: skip
     """Planes without the samples beside trails, of the pixels ``within`` only."""
@@ -279,14 +274,16 @@ def _grown(
     pixels = verdict.grow(settings.grow)
     pixels = pixels[verdict.inside(pixels, within)]
     if pixels.size:
-        samples = np.empty((len(cube), 1, pixels.size), cube.dtype)
+        n = samples.shape[0]
+        gathered = np.empty((n, pixels.size), np.uint32)
         more = np.zeros(pixels.size, np.int32)
         grow_kernels.collect(
-            _bits(cube), _swapped(cube), where[0].start, where[1].start, verdict.samples, verdict.grown,
-            *np.divmod(pixels, verdict.shape[1]), reject.FEWEST, _bits(samples)[:, 0], more, hits,
+            samples.bits, samples.starts, samples.size[1], samples.swapped, where[0].start, where[1].start,
+            verdict.samples, verdict.grown, *np.divmod(pixels, verdict.shape[1]), reject.FEWEST, gathered, more, hits,
         )  # fmt: skip
         plain, enough = Combine(method="mean", guard=0), more >= 0
-        again = _combine(samples, np.s_[0:1, 0 : pixels.size], None, plain, terms, variance_from_scatter, None)
+        again = Samples(gathered.reshape(-1), np.arange(n) * pixels.size, (1, pixels.size), samples.swapped)
+        again = _combine(again, np.s_[0:1, 0 : pixels.size], None, plain, terms, variance_from_scatter, None)
         for plane, values in zip(planes[:3], again):
             plane.reshape(-1)[pixels[enough]] = values[0, enough]
         planes[4].reshape(-1)[pixels[enough]] += more[enough]
