@@ -5,28 +5,34 @@ import pytest
 from numba import njit
 
 from firstlight.kernels import columns
+from firstlight.kernels.network import sorting_network
 
 TILE = 64
 
 
 @njit
 def run_sift(bits, at, starts, n, swapped, gain, zero, weight, tile, found):
-    columns.sift(bits, at, starts, n, swapped, gain, zero, weight, tile, TILE, found)
+    columns.sift(bits, at, starts, n, swapped, gain, zero, weight, 0, tile, TILE, found)
 
 
 @njit
 def run_count(tile, n, limits, counts):
-    columns.count_outside(tile, n, TILE, limits, counts)
+    columns.count_outside(0, tile, n, TILE, limits, counts)
 
 
 @njit
 def run_sums(ranked, n, centre, sums, squares):
-    columns.running_sums(ranked, n, TILE, centre, sums, squares)
+    columns.running_sums(0, ranked, n, TILE, centre, sums, squares)
 
 
 @njit
 def run_kept(tile, n, centre, limits, weight, noise, photons, inside, added, counts, hits, struck):
-    columns.add_kept(tile, n, TILE, centre, limits, weight, noise, photons, inside, added, counts, hits, struck)
+    columns.add_kept(0, tile, n, TILE, centre, limits, weight, noise, photons, inside, added, counts, hits, struck)
+
+
+@njit
+def run_sort(column, ranked, pairs):
+    columns.sort_columns(column, ranked, pairs, pairs.shape[0], TILE)
 
 
 def samples(n, seed=1):
@@ -96,7 +102,7 @@ def test_kept_samples_are_added_up():
     weight, noise, photons = (np.random.default_rng(k).uniform(0.5, 2, n).astype(np.float32) for k in range(3))
     inside = (np.arange(TILE) % 3).astype(np.int32)
     added, counts = np.empty((5, TILE), np.float32), np.empty((3, TILE), np.int32)
-    hits, struck = np.full(n, 100), np.zeros(n, np.uint8)
+    hits, struck = np.full(n, 100), np.zeros((2, n, TILE // 32), np.uint32)
     flat = (each.reshape(-1) for each in (tile, limits, added, counts))
     t, edges, a, c = flat
     run_kept(t, n, centre, edges, weight, noise, photons, inside, a, c, hits, struck)
@@ -114,4 +120,16 @@ def test_kept_samples_are_added_up():
     )
     np.testing.assert_allclose(added[:, :32], expected, rtol=1e-4, atol=1e-3)
     np.testing.assert_array_equal(hits - 100, ((low | high) & (inside != 0)).sum(axis=1))
-    np.testing.assert_array_equal(struck != 0, (low | high).any(axis=1))
+    bits = (struck[:, :, :1] >> np.arange(32, dtype=np.uint32)) & 1
+    np.testing.assert_array_equal(bits, [low, high])
+    assert (struck[:, :, 1] == 0).all()
+
+
+@pytest.mark.parametrize("n", [1, 2, 9, 60])
+def test_columns_are_sorted(n):
+    tile = samples(n)
+    tile[n // 2, 40] = np.inf
+    ranked = tile.copy()
+    run_sort(32, ranked, sorting_network(n))
+    np.testing.assert_array_equal(ranked[:, 32:], np.sort(tile[:, 32:], axis=0))
+    np.testing.assert_array_equal(ranked[:, :32], tile[:, :32])

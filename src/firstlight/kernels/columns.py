@@ -27,6 +27,11 @@ def _data(context, builder, kind, value):
     return context.make_array(kind)(context, builder, value).data
 
 
+def _tables(context, builder, signature, args, which):
+    """Where in these arguments the column lies that is the first argument."""
+    return [builder.gep(_data(context, builder, signature.args[k], args[k]), [args[0]]) for k in which]
+
+
 def _place(builder, base, offset, kind):
     return builder.bitcast(builder.gep(base, [offset]), kind.as_pointer())
 
@@ -52,22 +57,23 @@ def _scalar(builder, base, index):
 
 
 @intrinsic
-def sift(typing_context, cube, at, starts, frames, swapped, gain, zero, weight, tile, across, found):
+def sift(typing_context, cube, at, starts, frames, swapped, gain, zero, weight, column, tile, across, found):
     """Normalise 32 pixels of all frames and find their extremes and weighted sums about the first frame.
 
     ``cube`` (flat, uint32) holds the bits of float32 numbers, big-endian if ``swapped``; ``starts`` (n,) are the
     places of the frames, ``at`` that of the first pixel in each. The samples ``cube * gain + zero`` go into ``tile``
-    (flat), whose rows are ``across`` apart; what is found into ``found`` (flat), four rows ``across`` apart. Sums
-    are NaN, or infinite, where a sample is not finite.
+    from this ``column`` on, what is found into ``found``; rows of both are ``across`` apart. Sums are NaN, or
+    infinite, where a sample is not finite.
     """
     signature = types.void(
-        cube, types.int64, starts, types.int64, types.boolean, gain, zero, weight, tile, types.int64, found
+        cube, types.int64, starts, types.int64, types.boolean, gain, zero, weight, types.int64, tile, types.int64, found
     )
 
     def generate(context, builder, signature, args):
-        arrays = [_data(context, builder, signature.args[k], args[k]) for k in (0, 2, 5, 6, 7, 8, 10)]
-        bits, places, gains, zeros, weights, tiles, rows = arrays
-        at, frames, swapped, across = (args[k] for k in (1, 3, 4, 9))
+        arrays = [_data(context, builder, signature.args[k], args[k]) for k in (0, 2, 5, 6, 7, 9, 11)]
+        bits, places, gains, zeros, weights, *tables = arrays
+        at, frames, swapped, column, across = (args[k] for k in (1, 3, 4, 8, 10))
+        tiles, rows = (builder.gep(each, [column]) for each in tables)
         swap = builder.module.declare_intrinsic(f"llvm.bswap.v{LANES}i32", (), ir.FunctionType(_INTS, [_INTS]))
 
         byte = ir.IntType(8).as_pointer()
@@ -117,17 +123,39 @@ def _add(builder, place, value):
 
 
 @intrinsic
-def count_outside(typing_context, tile, frames, across, limits, counts):
-    """Count the samples of 32 pixels below and above limits.
-
-    Rows of ``tile``, ``limits`` (low and high; float32) and ``counts`` (below and above; int32), all flat, are
-    ``across`` apart.
-    """
-    signature = types.void(tile, types.int64, types.int64, limits, counts)
+def sort_columns(typing_context, column, ranked, pairs, exchanges, across):
+    """Run the first ``exchanges`` of the compare-exchanges ``pairs`` on 32 columns, from this one on; rows of
+    ``ranked`` are ``across`` apart."""
+    signature = types.void(types.int64, ranked, pairs, types.int64, types.int64)
 
     def generate(context, builder, signature, args):
-        tiles, edges, rows = (_data(context, builder, signature.args[k], args[k]) for k in (0, 3, 4))
-        frames, across = args[1], args[2]
+        (order,) = _tables(context, builder, signature, args, (1,))
+        network = _data(context, builder, signature.args[2], args[2])
+        exchanges, across = args[3], args[4]
+        with cgutils.for_range(builder, exchanges, intp=_INT64) as loop:
+            first = builder.mul(loop.index, _INT64(2))
+            numbers = (builder.load(builder.gep(network, [builder.add(first, _INT64(k))])) for k in (0, 1))
+            low, high = (builder.mul(builder.sext(each, _INT64), across) for each in numbers)
+            a, b = _load(builder, order, low), _load(builder, order, high)
+            less = builder.fcmp_ordered("<", a, b)
+            _store(builder, builder.select(less, a, b), order, low)
+            _store(builder, builder.select(less, b, a), order, high)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@intrinsic
+def count_outside(typing_context, column, tile, frames, across, limits, counts):
+    """Count the samples of 32 pixels, from this ``column`` on, below and above limits.
+
+    Rows of ``tile``, ``limits`` (low and high; float32) and ``counts`` (below and above; int32) are ``across`` apart.
+    """
+    signature = types.void(types.int64, tile, types.int64, types.int64, limits, counts)
+
+    def generate(context, builder, signature, args):
+        tiles, edges, rows = _tables(context, builder, signature, args, (1, 4, 5))
+        frames, across = args[2], args[3]
         bottom, top = _load(builder, edges, _INT64(0)), _load(builder, edges, across)
         below, above = _running(builder, (_INTS, _INTS))
         with cgutils.for_range(builder, frames, intp=_INT64) as loop:
@@ -142,16 +170,17 @@ def count_outside(typing_context, tile, frames, across, limits, counts):
 
 
 @intrinsic
-def running_sums(typing_context, ranked, frames, across, centre, sums, squares):
-    """Running sums of 32 sorted columns about ``centre``; missing samples (+inf, last) add nothing.
+def running_sums(typing_context, column, ranked, frames, across, centre, sums, squares):
+    """Running sums of 32 sorted columns, from this ``column`` on, about ``centre``;
+    missing samples (+inf, last) add nothing.
 
-    Rows of ``ranked``, ``sums`` and ``squares`` (one more than frames), all flat, are ``across`` apart.
+    Rows of ``ranked``, ``sums`` and ``squares`` (one more than frames) are ``across`` apart.
     """
-    signature = types.void(ranked, types.int64, types.int64, centre, sums, squares)
+    signature = types.void(types.int64, ranked, types.int64, types.int64, centre, sums, squares)
 
     def generate(context, builder, signature, args):
-        order, middle, first, second = (_data(context, builder, signature.args[k], args[k]) for k in (0, 3, 4, 5))
-        frames, across = args[1], args[2]
+        order, middle, first, second = _tables(context, builder, signature, args, (1, 4, 5, 6))
+        frames, across = args[2], args[3]
         middle = _load(builder, middle, _INT64(0))
         nought, infinite = (ir.Constant(_FLOATS, [x] * LANES) for x in (0.0, float("inf")))
         total, square = _running(builder, (_FLOATS, _FLOATS))
@@ -174,22 +203,41 @@ def running_sums(typing_context, ranked, frames, across, centre, sums, squares):
 
 
 @intrinsic
-def add_kept(typing_context, tile, frames, across, centre, limits, weight, noise, photons, inside, added, counts, hits,
-             struck):  # fmt: skip
-    """Weighted sums over the samples of 32 pixels that are within ``limits`` (rows low and high).
+def add_kept(typing_context, column, tile, frames, across, centre, limits, weight, noise, photons, inside, added,
+             counts, hits, struck):  # fmt: skip
+    """Weighted sums over the samples of 32 pixels, from this ``column`` on, that are within ``limits``
+    (rows low and high).
 
     Rows of ``tile``, ``limits``, ``added`` (weights, sums and squares about ``centre``, noise, photons) and ``counts``
-    (kept, too low, too high), all flat, are ``across`` apart. ``hits`` grows by the rejected samples of each frame in
-    the pixels that are ``inside`` (1, not 0; int32), ``struck`` (uint8) becomes 1 where a frame has any.
+    (kept, too low, too high) are ``across`` apart. ``hits`` grows by the rejected samples of each frame in
+    the pixels that are ``inside`` (1, not 0; int32); ``struck`` (too low and too high, n, 32 pixels a word; uint32)
+    receives a bit for each of them.
     """
     signature = types.void(
-        tile, types.int64, types.int64, centre, limits, weight, noise, photons, inside, added, counts, hits, struck
+        types.int64,
+        tile,
+        types.int64,
+        types.int64,
+        centre,
+        limits,
+        weight,
+        noise,
+        photons,
+        inside,
+        added,
+        counts,
+        hits,
+        struck,
     )
 
     def generate(context, builder, signature, args):
-        arrays = [_data(context, builder, signature.args[k], args[k]) for k in (0, *range(3, 13))]
-        tiles, middle, edges, weights, noises, shots, within, floats, numbers, hit, strikes = arrays
-        frames, across = args[1], args[2]
+        weights, noises, shots, hit, strikes = (
+            _data(context, builder, signature.args[k], args[k]) for k in (6, 7, 8, 12, 13)
+        )
+        tiles, middle, edges, within, floats, numbers = _tables(context, builder, signature, args, (1, 4, 5, 9, 10, 11))
+        column, frames, across = args[0], args[2], args[3]
+        words = builder.sdiv(across, _INT64(LANES))
+        word = builder.sdiv(column, _INT64(LANES))
         middle = _load(builder, middle, _INT64(0))
         bottom, top = _load(builder, edges, _INT64(0)), _load(builder, edges, across)
         within = builder.icmp_signed("!=", _load(builder, within, _INT64(0), _INTS), ir.Constant(_INTS, [0] * LANES))
@@ -218,9 +266,10 @@ def add_kept(typing_context, tile, frames, across, centre, limits, weight, noise
             counted = builder.ctpop(builder.bitcast(builder.and_(out, within), flags))
             place = builder.gep(hit, [n])
             builder.store(builder.add(builder.load(place), builder.zext(counted, _INT64)), place)
-            any_out = builder.zext(builder.icmp_unsigned("!=", builder.bitcast(out, flags), flags(0)), ir.IntType(8))
-            place = builder.gep(strikes, [n])
-            builder.store(builder.or_(builder.load(place), any_out), place)
+            for side, mask in enumerate((low, high)):
+                row = builder.add(n, builder.mul(frames, _INT64(side)))
+                place = builder.gep(strikes, [builder.add(builder.mul(row, words), word)])
+                builder.store(builder.bitcast(mask, flags), place)
         for rows, places in ((floats, sums), (numbers, tallies)):
             for row, each in enumerate(places):
                 _store(builder, builder.load(each), rows, builder.mul(across, _INT64(row)))

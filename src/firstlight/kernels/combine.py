@@ -26,7 +26,7 @@ from firstlight.kernels.columns import (
     running_sums,
     sift,
 )
-from firstlight.kernels.jit import inner_kernel, kernel
+from firstlight.kernels.jit import exact_kernel, inner_kernel, kernel
 from firstlight.kernels.judge import settle, tell, weigh_by_light
 from firstlight.kernels.reject import (
     BOTTOM,
@@ -51,7 +51,7 @@ CHUNK = 4096
 """Pixels of a row that are worked through at once where none depends on its neighbours."""
 
 
-@kernel
+@exact_kernel
 def usual_reach(method, low, high, critical, n):
     """Sigma of the noise model, below and above the median, that no method takes for an outlier; below 0: none."""
     if method == MINMAX:
@@ -97,21 +97,19 @@ def stage_tail(bits, at, starts, count, tail):
 
 
 @inner_kernel
-def take_column(tile, p, block, slot):
+def take_column(tile, p, blocks, row, k, slot):
     for n in range(tile.shape[0]):
-        block[n, slot] = tile[n, p]
+        blocks[row, k, n, slot] = tile[n, p]
 
 
 @inner_kernel
 def take_all(tile, block):
     for n in range(tile.shape[0]):
-        line = tile[n]
-        target = block[n]
         for p in range(TILE):
-            target[p] = line[p]
+            block[n, p] = tile[n, p]
 
 
-@kernel
+@exact_kernel
 def prepare(
     block, count, table, pairs, middle_pairs, method, low, high, critical, model, guarded, places, first, plane,
     ranked, sums, squares, valid,
@@ -140,8 +138,7 @@ def prepare(
     if method != MEDIAN:
         if method not in (MINMAX, PERCENTILE):
             for p in range(0, TILE, LANES):
-                running_sums(ranked.reshape(-1)[p:], np.int64(ranked.shape[0]), np.int64(TILE), centre[p:],
-                             sums.reshape(-1)[p:], squares.reshape(-1)[p:])  # fmt: skip
+                running_sums(p, ranked, ranked.shape[0], TILE, centre, sums, squares)
         find_limits(
             method, low, high, ranked, sums, squares, centre, valid, count,
             model[0], model[1], model[2], critical, limits,
@@ -200,7 +197,7 @@ def combine(
     added, counts = np.empty((5, TILE), np.float32), np.empty((3, TILE), np.int32)
     inside, within = np.empty(TILE, np.bool_), np.empty(TILE, np.int32)
     signal = np.empty(TILE, np.float32)
-    struck = np.empty(n_frames, np.uint8)
+    struck = np.empty((2, n_frames, TILE // LANES), np.uint32)
     few = (n_frames - 1) // 2
     unequal = False
     total, noise_sum, photon_sum = np.float32(0.0), np.float32(0.0), np.float32(0.0)
@@ -226,18 +223,16 @@ def combine(
                     count = min(TILE, b - start)
                     at = y * width + start
                     for p in range(0, TILE, LANES):
-                        where = tile.reshape(-1)[p:], np.int64(TILE), found.reshape(-1)[p:]
                         if count == TILE:
-                            sift(bits, at + p, starts, n_frames, swapped, gain, zero, weight, *where)
+                            sift(bits, at + p, starts, n_frames, swapped, gain, zero, weight, p, tile, TILE, found)
                         else:
                             if p == 0:
                                 stage_tail(bits, at, starts, count, tail)
-                            sift(tail.reshape(-1), p, tails, n_frames, swapped, gain, zero, weight, *where)
+                            sift(tail, p, tails, n_frames, swapped, gain, zero, weight, p, tile, TILE, found)
                     if easy & asks:
                         median_bounds(found, reach_low, reach_high, models[y, 0], models[y, 1], models[y, 2], bounds)
                         for p in range(0, TILE, LANES):
-                            count_outside(tile.reshape(-1)[p:], n_frames, np.int64(TILE), bounds.reshape(-1)[p:],
-                                          outside.reshape(-1)[p:])  # fmt: skip
+                            count_outside(p, tile, n_frames, TILE, bounds, outside)
                     clean = 0
                     for p in range(count):
                         ok = easy & (abs(found[TOTAL, p]) < np.float32(np.inf))
@@ -257,7 +252,7 @@ def combine(
                             if inside[p]:
                                 continue
                             k, slot = n_slow // TILE, n_slow % TILE
-                            take_column(tile, p, blocks[row, k], slot)
+                            take_column(tile, p, blocks, row, k, slot)
                             places[row, k, slot] = start + p
                             n_slow += 1
                     if method == MEDIAN and clean > 0:
@@ -307,18 +302,17 @@ def combine(
                         steep |= (steps[p] != 0) | (bends[p] != 0)
                 if steep and method not in (MEAN, MEDIAN):
                     settle(block, count, limits, stretch, bend, sway, steps, bends)
-                struck[:] = 0
                 for p in range(0, TILE, LANES):
                     add_kept(
-                        block.reshape(-1)[p:], np.int64(n_frames), np.int64(TILE), centre[p:], limits.reshape(-1)[p:],
-                        weight, noise, photons, within[p:], added.reshape(-1)[p:], counts.reshape(-1)[p:], hits, struck,
+                        p, block, n_frames, TILE, centre, limits, weight, noise, photons, within, added, counts, hits,
+                        struck,
                     )  # fmt: skip
                 if by_light and method != MEDIAN:
                     weigh_by_light(
                         block, count, centre, limits, weight, noise, photons, np.float32(level), signal, added
                     )
                 if verdict.shape[3] > 0:
-                    tell(block, count, limits, struck, where, y_now - top, left, right - left, verdict)
+                    tell(struck, count, where, y_now - top, left, right - left, verdict)
                 for p in range(count):
                     x = where[p] - left
                     if x < 0 or x >= right - left:

@@ -90,6 +90,11 @@ an atomic operation; they made up a fifth of the time of the two-pass resampling
 element is the same wherever in an array it lies."""
 
 
+exact_kernel = _compiler(_nrt=False)
+"""As `inner_kernel`, but no product and sum become one operation: what it finds is the same to the last bit as by
+`kernel`."""
+
+
 def intrinsic(definition: FunctionType | None = None, **options: Any) -> Any:
     """Decorator: Numba's, for instructions of the processor that kernels use."""
     if definition is None:

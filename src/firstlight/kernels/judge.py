@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from firstlight.kernels.grow import set_bits
 from firstlight.kernels.jit import inner_kernel
 from firstlight.kernels.reject import BOTTOM, MIDDLE, SOFT_BOTTOM, SOFT_TOP, TOP
 from firstlight.kernels.tiles import NOISE_SUM, PHOTON_SUM, SQUARES, SUM, TOTAL
 
+WORD = 32
+"""Pixels of a word of verdicts."""
 BIGGEST = np.float32(np.finfo(np.float32).max)
 
 
@@ -22,10 +25,9 @@ def settle(tile, count, limits, stretch, bend, sway, slope, curve):
     bottom, top, middle = limits[BOTTOM], limits[TOP], limits[MIDDLE]
     soft_bottom, soft_top = limits[SOFT_BOTTOM], limits[SOFT_TOP]
     for n in range(tile.shape[0]):
-        line = tile[n]
         outside = 0
         for p in range(count):
-            outside += (line[p] < bottom[p]) | (line[p] > top[p])
+            outside += (tile[n, p] < bottom[p]) | (tile[n, p] > top[p])
         if outside == 0:
             continue
         for p in range(count):
@@ -36,9 +38,9 @@ def settle(tile, count, limits, stretch, bend, sway, slope, curve):
             wide = (stretch[n] != 1) | (bent != 0) | (swayed != 0)
             low = low if wide & (low < bottom[p]) else bottom[p]
             high = high if wide & (high > top[p]) else top[p]
-            value = line[p]
+            value = tile[n, p]
             value = np.float32(-np.inf) if value < low else value
-            line[p] = np.float32(np.inf) if value > high else value
+            tile[n, p] = np.float32(np.inf) if value > high else value
     for p in range(count):
         bottom[p] = -BIGGEST
         top[p] = BIGGEST
@@ -65,11 +67,10 @@ def weigh_by_light(tile, count, centre, limits, weight, noise, photons, level, s
     for n in range(tile.shape[0]):
         a = noise[n]
         b = photons[n]
-        line = tile[n]
         for p in range(count):
-            stays = (line[p] >= bottom[p]) & (line[p] <= top[p])
+            stays = (tile[n, p] >= bottom[p]) & (tile[n, p] <= top[p])
             w = weight[n] * a / (a + b * signal[p]) if stays else np.float32(0.0)
-            d = line[p] - centre[p] if stays else np.float32(0.0)
+            d = tile[n, p] - centre[p] if stays else np.float32(0.0)
             total[p] += w
             sums[p] += w * d
             squares[p] += w * d * d
@@ -78,17 +79,22 @@ def weigh_by_light(tile, count, centre, limits, weight, noise, photons, level, s
 
 
 @inner_kernel
-def tell(tile, count, limits, struck, places, y, left, width, verdict):
-    """Set the bits of rejected samples in ``verdict`` (low or high, n, rows, words of 64 columns)."""
-    bottom, top = limits[BOTTOM], limits[TOP]
-    for n in range(tile.shape[0]):
-        if not struck[n]:
-            continue
-        line = tile[n]
-        for p in range(count):
-            if (line[p] < bottom[p]) | (line[p] > top[p]):
-                x = places[p] - left
-                if x < 0 or x >= width:
-                    continue
-                side = np.int64(line[p] > top[p])
-                verdict[side, n, y, x >> 6] |= np.uint64(1) << np.uint64(x & 63)
+def tell(struck, count, places, y, left, width, verdict):
+    """Set the bits of rejected samples in ``verdict`` (low or high, n, rows, words of 64 columns).
+
+    ``struck`` (low or high, n, words of 32 pixels) are those of `columns.add_kept`; the first ``count`` pixels are at
+    ``places``.
+    """
+    for side in range(2):
+        for n in range(struck.shape[1]):
+            for k in range(struck.shape[2]):
+                marks = struck[side, n, k]
+                while marks:
+                    lowest = marks & (~marks + np.uint32(1))
+                    marks ^= lowest
+                    p = k * WORD + np.int64(set_bits(np.uint64(lowest - np.uint32(1))))
+                    if p >= count:
+                        break
+                    x = places[p] - left
+                    if 0 <= x < width:
+                        verdict[side, n, y, x >> 6] |= np.uint64(1) << np.uint64(x & 63)

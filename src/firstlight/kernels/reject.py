@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from firstlight.kernels.jit import kernel
+from firstlight.kernels.jit import exact_kernel
 
 MEAN, MEDIAN, MINMAX, PERCENTILE, SIGMA, MAD, WINSORIZED, LINEAR, ESD, NOISE = range(10)
 """Methods as the kernels know them; `firstlight.ops.stack` names them in words."""
@@ -28,7 +28,7 @@ NOISE_REACH = 3.0
 """Methods whose limits are no multiples of sigma leave alone what noise alone may do: so many sigma of the model."""
 
 
-@kernel
+@exact_kernel
 def middle_of(ranked, p, first, last):
     """Median of the sorted samples first <= i < last of pixel p."""
     middle = ranked[(first + last) // 2, p]
@@ -37,7 +37,7 @@ def middle_of(ranked, p, first, last):
     return middle
 
 
-@kernel
+@exact_kernel
 def spread(sums, squares, p, first, last):
     """Standard deviation (n - 1) of the sorted samples first <= i < last of pixel p."""
     n = last - first
@@ -46,7 +46,7 @@ def spread(sums, squares, p, first, last):
     return np.sqrt(max(q, np.float32(0.0)) / max(n - 1, 1))
 
 
-@kernel
+@exact_kernel
 def _winsorized_spread(ranked, sums, squares, p, first, last, centre, middle):
     """Scale of the samples after Huber's winsorizing about their median, iterated until it stands."""
     n = last - first
@@ -76,7 +76,7 @@ def _winsorized_spread(ranked, sums, squares, p, first, last, centre, middle):
     return scale
 
 
-@kernel
+@exact_kernel
 def _deviation(ranked, p, first, last, middle):
     """Median absolute deviation about the middle: the two sorted sides are merged outwards from it."""
     n = last - first
@@ -95,7 +95,7 @@ def _deviation(ranked, p, first, last, middle):
     return now if n % 2 else np.float32(0.5) * (now + before)
 
 
-@kernel
+@exact_kernel
 def _line(low, high, ranked, sums, p, n, centre, noise, photons, level, limits):
     """Clip the ends of the sorted samples by their distance from a line through them, in units of the mean distance."""
     first = np.int64(0)
@@ -140,7 +140,7 @@ def _line(low, high, ranked, sums, p, n, centre, noise, photons, level, limits):
     return first, last
 
 
-@kernel
+@exact_kernel
 def _student(outliers, ranked, sums, squares, p, n, centre, expected, critical, limits):
     """Generalized extreme Studentized deviate: the most outliers whose last one is significant."""
     first = np.int64(0)
@@ -169,7 +169,7 @@ def _student(outliers, ranked, sums, squares, p, n, centre, expected, critical, 
     return kept_first, kept_last
 
 
-@kernel
+@exact_kernel
 def find_limits(
     method, low, high, ranked, sums, squares, centre, valid, count, noise, photons, level, critical, limits
 ):

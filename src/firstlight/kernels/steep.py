@@ -38,21 +38,17 @@ def median_of_tile(tile, count, sums, numbers, out):
             sums[k, p] = 0.0
             numbers[k, p] = 0.0
     for n in range(n_frames):
-        line = tile[n]
-        total = sums[n % GROUPS]
-        number = numbers[n % GROUPS]
+        k = n % GROUPS
         for p in range(count):
-            value = line[p]
+            value = tile[n, p]
             finite = abs(value) < np.float32(np.inf)
-            total[p] += value if finite else np.float32(0.0)
-            number[p] += np.float32(1.0) if finite else np.float32(0.0)
+            sums[k, p] += value if finite else np.float32(0.0)
+            numbers[k, p] += np.float32(1.0) if finite else np.float32(0.0)
     missing = 0
     for k in range(groups):
-        total = sums[k]
-        number = numbers[k]
         for p in range(count):
-            missing += number[p] == 0
-            total[p] /= number[p]
+            missing += numbers[k, p] == 0
+            sums[k, p] /= numbers[k, p]
     if groups == GROUPS and missing == 0:
         _median_of_five(sums, count, out)
         return

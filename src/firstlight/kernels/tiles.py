@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from firstlight.kernels.jit import inner_kernel, kernel
+from firstlight.kernels.columns import LANES, sort_columns
+from firstlight.kernels.jit import exact_kernel, inner_kernel
 
 TILE = 64
 """Pixels of a tile: 60 frames of it fill 15 kB, less than the first-level cache."""
@@ -38,30 +39,28 @@ def rank(tile, count, ranked, valid):
     for p in range(TILE):
         valid[p] = 0
     for n in range(tile.shape[0]):
-        line = tile[n]
-        order = ranked[n]
         broken = 0
         for p in range(count):
-            value = line[p]
-            order[p] = value
+            value = tile[n, p]
+            ranked[n, p] = value
             broken += not (abs(value) < np.float32(np.inf))
         for p in range(count, TILE):
-            order[p] = np.float32(np.inf)
+            ranked[n, p] = np.float32(np.inf)
         if broken == 0:
             whole += 1
             continue
         for p in range(count):
-            finite = abs(line[p]) < np.float32(np.inf)
+            finite = abs(tile[n, p]) < np.float32(np.inf)
             valid[p] += finite
             if not finite:
-                line[p] = np.float32(np.nan)
-                order[p] = np.float32(np.inf)
+                tile[n, p] = np.float32(np.nan)
+                ranked[n, p] = np.float32(np.inf)
     for p in range(count):
         valid[p] += whole
     return whole == tile.shape[0]
 
 
-@kernel
+@exact_kernel
 def first_sample(tile, p):
     """The first sample of pixel p that is not missing, or 0: sums about it are small."""
     for n in range(tile.shape[0]):
@@ -73,17 +72,11 @@ def first_sample(tile, p):
 @inner_kernel
 def sort_tile(ranked, pairs):
     """Run the compare-exchanges on the rows of ``ranked`` (n, TILE), in place."""
-    for k in range(pairs.shape[0]):
-        low = ranked[pairs[k, 0]]
-        high = ranked[pairs[k, 1]]
-        for p in range(TILE):
-            a = low[p]
-            b = high[p]
-            low[p] = a if a < b else b
-            high[p] = b if a < b else a
+    for p in range(0, TILE, LANES):
+        sort_columns(p, ranked, pairs, pairs.shape[0], TILE)
 
 
-@kernel
+@exact_kernel
 def settled(added, counts, p, centre, exact, level, from_scatter):
     """Mean (the centre itself if ``exact``) and its variance from what was added up for pixel p of a tile."""
     total = added[TOTAL, p]
