@@ -19,5 +19,5 @@ def test_plan_tells_all_and_writes_nothing(tmp_path, capsys):
 
 def test_nothing_to_plan_with(tmp_path, capsys):
     (tmp_path / "a.fits").write_bytes(b"")
-    assert run(["plan", str(tmp_path), "-q"]) == 1
+    assert run(["plan", str(tmp_path), "-q"]) == 2
     assert "No frame can be used: nothing will be made." in capsys.readouterr().out

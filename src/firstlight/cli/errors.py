@@ -17,6 +17,7 @@ from firstlight.errors import FrameError, InputError
 
 INTERRUPTED = 130
 WRONG_INPUT = 2
+NOTHING = 1
 FAULT = 1
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from firstlight.cli.errors import NOTHING, WRONG_INPUT
 from firstlight.cli.settings import SettingsCommand, settings_from, settings_options
 
 _FOLDER = click.argument("folder", type=click.Path(path_type=Path))
@@ -58,8 +59,12 @@ def run_command(session: Path, output: Path | None, dask: str | None, **options:
     for stack in done["stacks"]:
         click.echo(f"{stack['name']}: {stack['frames']} frames, {stack['method']}")
     if done["set_aside"]:
-        click.echo(f"Set aside: {len(done['set_aside'])}")
+        click.echo(f"Set aside ({len(done['set_aside'])}):")
+        for path, reason in sorted(done["set_aside"].items()):
+            click.echo(f"  {Path(path).name}: {reason.removeprefix(Path(path).name + ': ')}")
     click.echo(f"Products: {done['output']}")
+    if done["came_to_nothing"]:
+        click.get_current_context().exit(NOTHING if done["frames"] else WRONG_INPUT)
 
 
 @command.command("serve", cls=SettingsCommand)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from firstlight.cli.errors import NOTHING, WRONG_INPUT
 from firstlight.cli.library_transfer import add_commands
 from firstlight.cli.progress import TerminalProgress
 from firstlight.cli.settings import options_of, settings_from
@@ -97,8 +98,13 @@ def _build(library: Library, sources: list[Path], settings: BuildSettings, quiet
 
     result = build_library(library, sources, settings, TerminalProgress(quiet))
     click.echo(build_summary(result))
-    if result.failed and not (result.made or result.standing):
-        click.get_current_context().exit(1)
+    if not result.n_frames:
+        click.echo(f"No bias frame, dark or flat in {', '.join(map(str, sources))}.", err=True)
+    if not (result.made or result.standing):
+        if result.failed:
+            click.get_current_context().exit(NOTHING)
+        if not result.n_frames:
+            click.get_current_context().exit(WRONG_INPUT)
 
 
 def build_summary(result: BuildResult) -> str:

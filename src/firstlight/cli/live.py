@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from firstlight.cli.answer import tell
+from firstlight.cli.errors import NOTHING
 from firstlight.cli.progress import TerminalProgress
 from firstlight.cli.settings import SettingsCommand, options_of, settings_from
 from firstlight.pipeline.live_settings import LiveSettings
@@ -48,6 +49,8 @@ def command(folder: Path, output: Path | None, masters: Path | None, once: bool,
             progress=TerminalProgress(quiet),
         )  # fmt: skip
     tell(result, summary(result))
+    if once and not result.stacks:
+        click.get_current_context().exit(NOTHING)
 
 
 def summary(result: LiveResult) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from firstlight.cli.answer import tell
+from firstlight.cli.errors import WRONG_INPUT
 from firstlight.cli.progress import TerminalProgress
 from firstlight.cli.settings import SettingsCommand, settings_from, settings_options
 
@@ -34,7 +35,7 @@ def command(session: Path, output: Path | None, quiet: bool, **options: Any) -> 
     decided = plan(session, settings_from(options), output=output, progress=TerminalProgress(quiet))
     tell(_record(decided), describe_plan(decided))
     if not decided.sightings:
-        click.get_current_context().exit(1)
+        click.get_current_context().exit(WRONG_INPUT)
 
 
 def _record(plan: Plan) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from firstlight.cli.answer import tell
+from firstlight.cli.errors import NOTHING, WRONG_INPUT
 from firstlight.cli.progress import TerminalProgress
 from firstlight.cli.recipe import CHANGES
 from firstlight.cli.settings import SettingsCommand, settings_from, settings_options
@@ -89,8 +90,8 @@ def command(
         click.echo("First run: compiling the kernels takes about half a minute, once.", err=True)
     result = process(session, settings, output=output, progress=progress, again=again, start=start)
     tell(result, summary(result))
-    if came_to_nothing(result):
-        click.get_current_context().exit(1)
+    if code := code_of(result):
+        click.get_current_context().exit(code)
 
 
 def first_run() -> bool:
@@ -100,21 +101,13 @@ def first_run() -> bool:
     return not cached_kernels()
 
 
-def came_to_nothing(result: Result) -> bool:
-    """Whether no frame could be read, or a group of lights has no stack, or one frame of three or more."""
+def code_of(result: Result) -> int:
+    """2: no file could be read. 1: a group of lights has no stack, or one frame of three or more."""
     if result.unchanged:
-        return False
+        return 0
     if not result.plan.sightings:
-        return True
-    if not result.plan.settings.output.stacks:
-        return False
-    frames: dict[str, int] = {}
-    for stack in result.stacks:
-        if stack.layer in ("stars", "comet"):
-            continue
-        whole = stack.prepared.group.part_of or stack.name
-        frames[whole] = frames.get(whole, 0) + stack.n_frames
-    return any(frames.get(group.name, 0) < min(2, (len(group.assignments) + 1) // 2) for group in result.plan.groups)
+        return WRONG_INPUT
+    return NOTHING if result.came_to_nothing() else 0
 
 
 def summary(result: Result) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from firstlight.cli.answer import tell
+from firstlight.cli.errors import NOTHING
 from firstlight.cli.progress import TerminalProgress
 from firstlight.cli.settings import settings_from
 from firstlight.cli.tables import show_table
@@ -147,7 +148,7 @@ def do_recipe(
     once: bool = False,
 ) -> None:  # fmt: skip
     """Run a recipe and say what it made."""
-    from firstlight.cli.process import came_to_nothing, first_run
+    from firstlight.cli.process import code_of, first_run
     from firstlight.pipeline.executors import stop_when_asked
     from firstlight.pipeline.recipe_run import look_ahead, run_recipe
 
@@ -166,8 +167,9 @@ def do_recipe(
     else:
         result = run_recipe(session, recipe, output=output, progress=progress, again=again, start=start)
     tell(result, summary(result))
-    if not recipe.is_live and came_to_nothing(result.session):  # type: ignore[arg-type]
-        click.get_current_context().exit(1)
+    code = code_of(result.session) if not recipe.is_live else NOTHING if once and not result.session.stacks else 0  # type: ignore[arg-type]
+    if code:
+        click.get_current_context().exit(code)
 
 
 def summary(result: RecipeResult) -> str:

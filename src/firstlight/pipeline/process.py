@@ -39,6 +39,22 @@ class Result:
     record: dict[str, Any] = field(default_factory=dict)
     """What ``run.json`` holds."""
 
+    def came_to_nothing(self) -> bool:
+        """Whether no frame could be read, or a group of lights has no stack, or one frame of three or more."""
+        if self.unchanged:
+            return False
+        if not self.plan.sightings:
+            return True
+        if not self.plan.settings.output.stacks:
+            return False
+        frames: dict[str, int] = {}
+        for stack in self.stacks:
+            if stack.layer in ("stars", "comet"):
+                continue
+            whole = stack.prepared.group.part_of or stack.name
+            frames[whole] = frames.get(whole, 0) + stack.n_frames
+        return any(frames.get(g.name, 0) < min(2, (len(g.assignments) + 1) // 2) for g in self.plan.groups)
+
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         """Each stack with its preview and numbers, for notebooks."""
         from firstlight.pipeline.notebook import result_bundle

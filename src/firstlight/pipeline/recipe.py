@@ -142,6 +142,8 @@ def parse_recipe(
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SpecError(f"{source}: {str(error)[:1].lower()}{str(error)[1:]}; a recipe is TOML") from None
+    if not content:
+        raise SpecError(f"{source}: holds no settings and no steps; `firstlight recipe new` writes one to begin with")
     kind = content.get("kind", "session")
     if kind not in ("session", "live"):
         raise SpecError(f"{lines.at('kind')}: kind {kind!r}{nearest(str(kind), ['session', 'live'])}; session or live")

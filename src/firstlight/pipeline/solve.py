@@ -355,12 +355,14 @@ def _solve_file(path: Path, settings: SolvePlate, hints: dict[object, Plate]) ->
     try:
         frame = open_frames(path)[0]
         image = frame.read()
-        shape = (image.shape[1], image.shape[2])
-        previous = hints.get(_group(frame)) if not settings.blind else None
+    except FrameError as error:
+        # A file that cannot be read is the user's to put right; a sky that is not found may be nobody's.
+        return Outcome(path, error=InputError(str(error)))
+    except InputError as error:
+        return Outcome(path, error=error)
+    shape = (image.shape[1], image.shape[2])
+    previous = hints.get(_group(frame)) if not settings.blind else None
+    try:
         return Outcome(path, shape, solve_plate(image, settings, previous, path), frame=frame)
     except FrameError as error:
-        return Outcome(path, error=error)
-    except InputError as error:
-        if path.is_file():
-            raise
         return Outcome(path, error=error)

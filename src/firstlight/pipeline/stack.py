@@ -115,7 +115,8 @@ def stack_files(
     # A file given twice, by a folder and by its name, would count its exposures twice.
     files_given, paths = paths, list({path.resolve(): path for path in paths}.values())
     if not paths:
-        raise InputError("no files to combine; give the paths of images")
+        where = f"{Path(files[0])}: " if files else ""
+        raise InputError(f"{where}no files to combine; give the paths of images, or folders that hold some")
     if output.suffix.lower() not in (".fits", ".fit", ".fts"):
         raise InputError(f"{output}: the stack is written as FITS; give a name that ends in .fits")
     workers, budget = thread_count(settings.threads), memory_budget(settings.memory)

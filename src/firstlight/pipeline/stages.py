@@ -108,6 +108,8 @@ def finish_session(session: str, settings: Mapping[str, Any] | None = None, outp
     return {
         "output": str(result.output.resolve()),
         "unchanged": result.unchanged,
+        "frames": len(result.plan.sightings),
+        "came_to_nothing": result.came_to_nothing(),
         "stacks": list(result.record.get("stacks", [])),
         "set_aside": dict(result.record.get("set_aside", {})),
         "timings": dict(result.record.get("timings", {})),
