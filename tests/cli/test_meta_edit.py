@@ -52,6 +52,8 @@ def test_many_different_changes_are_told_for_the_first_files(tmp_path, capsys):
     [
         (["--set", "FILTER"], "write KEY=VALUE"),
         (["--set", "NAXIS1=5"], "stays as it is"),
+        (["--set", "EXPTIME=abc"], "EXPTIME: 'abc' was given; a number of seconds from 0 to 1e8 is allowed"),
+        (["--add", "start=yesterday"], "a date and time in UTC such as 2026-01-17T21:05:00 is allowed"),
         ([], "nothing to change"),
         (["--set", "A=1", "-o", "x", "--in-place"], "exclude one another"),
         (["--restore", "--set", "A=1"], "stands alone"),

@@ -158,3 +158,32 @@ def test_real_frames(real_data, tmp_path):
         plan_edit(source, [Change("FILTER", "V"), Change("TELESCOP")]).write(target)
         np.testing.assert_array_equal(read(target).data, read(source).data)
         assert (open_frame(target).meta.filter, open_frame(target).meta.telescope) == ("V", None)
+
+
+@pytest.mark.parametrize("kind", [fits.ImageHDU, fits.CompImageHDU])
+def test_all_three_images_of_a_colour_image_are_edited(tmp_path, kind):
+    colours = [
+        kind(np.full((8, 9), value, np.int16), fits.Header([("EXPTIME", 30.0), ("FILTER", name)]), name=name)
+        for value, name in enumerate(("RED", "GREEN", "BLUE"))
+    ]
+    path = tmp_path / "rgb.fits"
+    fits.HDUList([fits.PrimaryHDU(header=fits.Header([("OBSERVER", "Jane")])), *colours]).writeto(path, checksum=True)
+    target, done = edited(path, Change("EXPTIME", 60.0), Change("AIRMASS", 1.2), Change("OBSERVER", "Joe"))
+    assert [str(each) for each in done] == ["EXPTIME 30.0 -> 60.0", "AIRMASS -> 1.2", "OBSERVER 'Jane' -> 'Joe'"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with fits.open(target, checksum=True) as units:
+            assert [(u.header["EXPTIME"], u.header["AIRMASS"]) for u in units[1:]] == [(60.0, 1.2)] * 3
+            assert [len(u.header["HISTORY"]) for u in units[1:]] == [3] * 3
+            assert units[0].header["OBSERVER"] == "Joe"
+            assert [int(u.data[0, 0]) for u in units[1:]] == [0, 1, 2]
+    edited(target, Change("FILTER", "RGB"), name="c.fits")
+
+
+def test_the_filters_that_tell_three_images_apart_stay(tmp_path):
+    colours = [fits.ImageHDU(np.zeros((8, 9), np.int16), fits.Header([("FILTER", name)])) for name in "RGB"]
+    path = tmp_path / "rgb.fits"
+    fits.HDUList([fits.PrimaryHDU(), *colours]).writeto(path)
+    with pytest.raises(FrameError, match="FILTER tells its three images apart"):
+        plan_edit(path, [Change("FILTER", "V")])
+    assert plan_edit(path, [Change("OBJECT", "M 31")]).done

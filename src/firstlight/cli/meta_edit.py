@@ -43,9 +43,10 @@ def command(
     """Change keywords of FITS files.
 
     Without -o or --in-place it only says what would change. KEY is a keyword (FILTER) or a word of `firstlight info`
-    (target, exposure, gain). Values are numbers, T or F, or text; 'quotes' make a number text. Pixels and all other
-    cards stay byte for byte, each change is told in HISTORY, checksums are made right. What says how the pixels are
-    stored cannot be changed.
+    (target, exposure, gain). Values are numbers, T or F, or text; 'quotes' make a number text. Numbers, dates and
+    angles of known keywords are checked. Pixels and all other cards stay byte for byte, each change is told in HISTORY,
+    checksums are made right. What says how the pixels are stored cannot be changed. Of an image whose colours lie in
+    extensions of their own, all headers are changed.
 
     \b
     firstlight meta edit flats/ --set FILTER=Ha --set IMAGETYP="Flat Field"
@@ -88,10 +89,10 @@ def changes_of(set_: Sequence[str], add: Sequence[str], remove: Sequence[str]) -
     SpecError
         No KEY=VALUE.
     InputError
-        No keyword, or one that says how the pixels are stored.
+        No keyword, or one that says how the pixels are stored; a value that the keyword cannot have.
     """
-    from firstlight.io.cards import parse_value
     from firstlight.io.edit_header import Change
+    from firstlight.io.keyword_values import value_of
     from firstlight.io.side_files import keyword_of
 
     changes = [Change(keyword_of(key)) for key in remove]
@@ -100,9 +101,8 @@ def changes_of(set_: Sequence[str], add: Sequence[str], remove: Sequence[str]) -
             key, equals, value = text.partition("=")
             if not equals or not key.strip():
                 raise SpecError(f"{text!r}: write KEY=VALUE, such as FILTER=Ha")
-            quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
-            plain = value[1:-1] if quoted else parse_value(value)
-            changes.append(Change(keyword_of(key), "" if plain is None else plain, if_missing=only_missing))
+            keyword = keyword_of(key)
+            changes.append(Change(keyword, value_of(keyword, value), if_missing=only_missing))
     return changes
 
 

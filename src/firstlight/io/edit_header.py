@@ -15,7 +15,7 @@ from firstlight.errors import FrameError, InputError
 from firstlight.io.atomic import atomic_path
 from firstlight.io.cards import BLOCK, CARD, Header, parse_card, parse_cards
 from firstlight.io.checksum import encode, ones_sum
-from firstlight.io.fits_scan import FitsBytes, find_image, open_bytes, scan
+from firstlight.io.fits_scan import COLOURS, FitsBytes, Unit, find_image, open_bytes, scan
 from firstlight.io.fits_writer import format_card, is_writable
 from firstlight.io.header import EDITED
 
@@ -100,12 +100,13 @@ def plan_edit(path: Path, changes: Sequence[Change], told: Sequence[str] | None 
     """Work out what changes would do to a file.
 
     A keyword is changed where it stands, in the header of the image or in the primary one; a new one goes to the
-    image's. Each change is told in a HISTORY card, or ``told`` in their place. A checksum is made right again.
+    image's. Each change is told in a HISTORY card, or ``told`` in their place. A checksum is made right again. Where
+    red, green and blue are images of their own, each of them is changed.
 
     Raises
     ------
     FrameError
-        The file is no FITS file or is broken.
+        The file is no FITS file or is broken, or the change would take from its three images what names their colours.
     InputError
         A value that no card can hold.
     """
@@ -116,8 +117,9 @@ def plan_edit(path: Path, changes: Sequence[Change], told: Sequence[str] | None 
             "the file"
         )
     units = scan(content)
-    image = find_image(content).index
-    places = [image] if image == 0 else [image, 0]
+    found = find_image(content)
+    images = found.colours or (found.index,)
+    places = [*images, *([] if 0 in images else [0])]
     lists = {
         i: _cards(content.read(units[i].header_start, units[i].data_start - units[i].header_start)) for i in places
     }
@@ -125,17 +127,25 @@ def plan_edit(path: Path, changes: Sequence[Change], told: Sequence[str] | None 
     for change in changes:
         if not is_writable(change.value):
             raise InputError(f"{change.keyword}: {change.value!r} cannot stand in a FITS header")
-        done += _apply(change, lists, places)
+        for image in images:
+            done += _apply(change, lists, [image] if 0 in images else [image, 0])
+    done = list(dict.fromkeys(done))
+    if any(each.keyword == "FILTER" for each in done) and found.colours and not _named(units, images):
+        raise FrameError(f"{path.name}: FILTER tells its three images apart; give them the names (EXTNAME) R, G and B")
     changed = []
     for i in sorted(places):
         old = _cards(content.read(units[i].header_start, units[i].data_start - units[i].header_start))
-        if i == image and done:
+        if i in images and done:
             lines = [str(each) for each in done] if told is None else told
             lists[i] += _split("".join(format_card("HISTORY", f"{EDITED}{line}") for line in lines))
         if lists[i] != old:
             header = _assembled(lists[i])
             changed.append((units[i].header_start, units[i].data_start, header))
     return Edit(path, tuple(done), tuple(changed))
+
+
+def _named(units: Sequence[Unit], images: Sequence[int]) -> bool:
+    return all(units[i].name in COLOURS for i in images)
 
 
 def _cards(header: bytes) -> list[str]:

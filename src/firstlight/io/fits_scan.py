@@ -33,7 +33,7 @@ _EXTRA_NAMES = {
     "REJECTED_HIGH",
     "SCATTER",
 }
-_COLOURS = {"R": 0, "RED": 0, "G": 1, "GREEN": 1, "B": 2, "BLUE": 2}
+COLOURS = {"R": 0, "RED": 0, "G": 1, "GREEN": 1, "B": 2, "BLUE": 2}
 """Names of the images that are red, green and blue of one."""
 
 
@@ -233,7 +233,7 @@ def _colours(units: list[Unit], images: list[int]) -> tuple[int, ...]:
     mains = [i for i in images if units[i].name not in _EXTRA_NAMES]
     for i in mains:
         words = (units[i].name, str(units[i].header.get("FILTER", "")).strip().upper())
-        place = next((_COLOURS[word] for word in words if word in _COLOURS), None)
+        place = next((COLOURS[word] for word in words if word in COLOURS), None)
         if place is not None and len(_squeezed(units[i].axes)) == 2:
             found[place] = i
     if len(mains) != 3 or len(found) != 3:

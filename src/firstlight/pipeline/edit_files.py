@@ -12,6 +12,7 @@ from firstlight.io.dialects import FIELDS
 from firstlight.io.edit_header import Change, Edit, plan_edit
 from firstlight.io.frame import Frame
 from firstlight.io.header import meta_from_header
+from firstlight.io.keyword_values import check_value
 from firstlight.io.read import find_files, open_frame
 from firstlight.io.side_files import FIELD_KEYWORDS
 from firstlight.model.meta import Kind, Meta
@@ -51,8 +52,11 @@ def plan_edits(
     Raises
     ------
     InputError
-        A file is not there, or two would become one.
+        A file is not there, or two would become one; a value that its keyword cannot have.
     """
+    for change in changes:
+        if change.value is not None:
+            check_value(change.keyword, change.value, as_text=True)
     jobs: list[Job] = []
     for given in files:
         finder = Finder(facts, given if given.is_dir() else given.parent)
