@@ -58,7 +58,7 @@ def test_nothing_is_overwritten_unasked(light, tmp_path, capsys):
     assert (light.read_bytes(), out.read_text()) == (before, "precious")
     assert run(["apply", str(light), str(out), "stretch:gamma", "--overwrite"]) == 0
     assert read(out).state == "stretched"
-    refused(["apply", light, tmp_path / "no" / "o.fits", "stretch:gamma"], "there is no folder", capsys)
+    refused(["apply", light, out / "o.fits", "stretch:gamma"], "where a folder is needed", capsys)
 
 
 def test_further_frames_by_name(light, tmp_path, capsys):

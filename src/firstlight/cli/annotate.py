@@ -10,6 +10,7 @@ import click
 from firstlight.cli.answer import tell
 from firstlight.cli.settings import SettingsCommand, options_of, settings_from
 from firstlight.errors import InputError
+from firstlight.io.targets import PICTURES, check_target
 from firstlight.pipeline.annotate import Annotate
 
 
@@ -44,11 +45,9 @@ def command(
 
     if not source.exists():
         raise InputError(f"{source}: there is no such file")
-    for path in (target, *([table] if table else [])):
-        if path.exists() and not overwrite:
-            raise InputError(f"{path}: exists already; give another name, or --overwrite to replace it")
-    if target.suffix.lower() not in (".png", ".jpg", ".jpeg", ".tif", ".tiff"):
-        raise InputError(f"{target}: a picture is made: .png, .jpg or .tif")
+    check_target(target, [source], overwrite=overwrite, endings=PICTURES)
+    if table is not None:
+        check_target(table, [source], overwrite=overwrite)
     image = read(source)
     if image.state is State.LINEAR:
         with hands():

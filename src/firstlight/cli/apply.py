@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from firstlight.errors import InputError, SpecError, nearest
+from firstlight.io.targets import FITS, PICTURES, check_target
 
 if TYPE_CHECKING:
     from firstlight.ops.spec import Step
@@ -66,6 +66,10 @@ def command(
     if not texts:
         raise InputError("apply: no steps; name at least one, or a file of them with --chain")
     parsed = [parse_step(text) for text in texts]
+    if compare is not None:
+        check_target(compare, [source], overwrite=overwrite, endings=PICTURES)
+        if compare.absolute() == target.absolute():
+            raise InputError(f"--compare {compare}: this is OUT; give another name")
     if preview:
         _preview(source, target, parsed, compare, overwrite)
         return
@@ -73,7 +77,6 @@ def command(
     if compare is not None:
         from firstlight.pipeline.picture import write_comparison
 
-        refuse_in_the_way(compare, [source, target], overwrite)
         write_comparison(compare, source, target)
 
 
@@ -89,7 +92,6 @@ def _preview(source: Path, target: Path, steps: Sequence[Step], compare: Path | 
         before, after = preview(source, steps)
     write(target, for_the_eye(after) if target.suffix.lower() in FOR_THE_EYE else after)
     if compare is not None:
-        refuse_in_the_way(compare, [source, target], overwrite)
         write_side_by_side(compare, before, after)
 
 
@@ -159,7 +161,7 @@ def check_files(source: Path, target: Path, steps: Sequence[Step], frames: Mappi
     for path in (source, *frames.values()):
         if not path.exists() and "#" not in path.name:
             raise InputError(f"{path}: there is no such file")
-    refuse_in_the_way(target, [source, *frames.values()], overwrite)
+    check_target(target, [source, *frames.values()], overwrite=overwrite, endings=(*FITS, *PICTURES))
 
 
 def _in_bands(source: Path, target: Path, steps: Sequence[Step], frames: Collection[str], asked: bool) -> bool:
@@ -193,24 +195,6 @@ def _in_bands(source: Path, target: Path, steps: Sequence[Step], frames: Collect
     with thread_pool() as pool:
         apply_to_file(found, target, steps, pool, thread_count(), story)
     return True
-
-
-def refuse_in_the_way(target: Path, sources: Sequence[Path], overwrite: bool) -> None:
-    """Whether a file may be written.
-
-    Raises
-    ------
-    InputError
-        It exists, or there is no folder for it.
-    """
-    if target.exists():
-        is_source = any(path.exists() and os.path.samefile(path, target) for path in sources)
-        if is_source and not overwrite:
-            raise InputError(f"{target}: this is the input; give another name, or --overwrite to replace it")
-        if not overwrite:
-            raise InputError(f"{target}: exists already; give another name, or --overwrite to replace it")
-    if not target.resolve().parent.is_dir():
-        raise InputError(f"{target}: there is no folder {target.parent}; make it first")
 
 
 def _stretches(steps: Sequence[Step]) -> bool:

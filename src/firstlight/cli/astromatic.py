@@ -10,6 +10,7 @@ import click
 from firstlight.cli.answer import current, tell
 from firstlight.cli.settings import SettingsCommand, options_of, settings_from
 from firstlight.errors import FrameError, InputError
+from firstlight.io.targets import check_folder, check_target
 from firstlight.pipeline.astromatic import STEPS, Chain
 
 WORDS = ("all", *STEPS, "swarp", "stiff")
@@ -58,7 +59,7 @@ def command(step: str, files: tuple[Path, ...], output: Path, configs: tuple[str
         if not path.exists():
             raise InputError(f"{path}: there is no such file")
     if step in ("swarp", "stiff"):
-        _free(output, overwrite)
+        check_target(output, files, overwrite=overwrite)
         if step == "stiff":
             made = run_stiff(files, output, config=chosen.get("stiff"))
             tell({"image": made}, str(made))
@@ -67,6 +68,7 @@ def command(step: str, files: tuple[Path, ...], output: Path, configs: tuple[str
         said = f"{image}: {len(files)} images combined ({combine}); weights in {weight}"
         tell({"image": image, "weight": weight}, said)
         return
+    check_folder(output)
     chain = settings_from(options, Chain)
     steps = STEPS if step == "all" else (step,)
     failed = 0
@@ -74,7 +76,7 @@ def command(step: str, files: tuple[Path, ...], output: Path, configs: tuple[str
     for path in files:
         target = output / f"{stem_of(path)}.fits"
         if "scamp" in steps:
-            _free(target, overwrite)
+            check_target(target, [path], overwrite=overwrite)
         try:
             done = run_chain(path, output, chain, steps=steps, configs=chosen, keep=keep, target=target)
         except FrameError as error:
@@ -90,11 +92,6 @@ def command(step: str, files: tuple[Path, ...], output: Path, configs: tuple[str
     if failed:
         click.echo(f"{failed} of {len(files)} images failed.", err=True)
         click.get_current_context().exit(1)
-
-
-def _free(target: Path, overwrite: bool) -> None:
-    if target.exists() and not overwrite:
-        raise InputError(f"{target}: exists already; give another place, or --overwrite to replace it")
 
 
 def _configs(texts: tuple[str, ...]) -> dict[str, Path]:

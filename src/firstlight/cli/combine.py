@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from firstlight.errors import InputError, SpecError
+from firstlight.io.targets import FITS, PICTURES, check_target
 
 
 def _steps(*parts: str) -> Any:
@@ -78,8 +79,7 @@ def command(
     for path in (*sources, *([reference] if reference else [])):
         if not path.exists():
             raise InputError(f"{path}: there is no such file")
-    if target.exists() and not overwrite:
-        raise InputError(f"{target}: exists already; give another name, or --overwrite to replace it")
+    check_target(target, sources, overwrite=overwrite, endings=(*FITS, *PICTURES))
     from firstlight.io.write import write
     from firstlight.pipeline.combine_channels import ChannelSettings, combine_channels
     from firstlight.pipeline.hands import hands

@@ -8,6 +8,7 @@ import click
 
 from firstlight.cli.answer import tell
 from firstlight.errors import InputError
+from firstlight.io.targets import FITS, PICTURES, check_target
 
 
 @click.command("cutout")
@@ -37,8 +38,7 @@ def command(source: Path, target: Path, ra: float, dec: float, size: str, overwr
         raise InputError(f"--size {size!r}: one or two positive numbers (arcmin), such as 12 or 12,8") from None
     if not source.exists():
         raise InputError(f"{source}: there is no such file")
-    if target.exists() and not overwrite:
-        raise InputError(f"{target}: exists already; give another name, or --overwrite to replace it")
+    check_target(target, [source], overwrite=overwrite, endings=(*FITS, *PICTURES))
     part = cut_outs(read(source), ra, dec, (60 * sides[0], 60 * sides[-1]))
     write(target, part)
     tell({"file": target, "shape": part.shape}, f"{target}: {part.shape[2]} x {part.shape[1]} px")

@@ -10,6 +10,7 @@ import click
 from firstlight.cli.progress import TerminalProgress
 from firstlight.cli.settings import options_of, settings_from
 from firstlight.cli.tables import plain_table
+from firstlight.io.targets import check_folder
 from firstlight.pipeline.detector import DetectorSettings
 
 
@@ -48,6 +49,7 @@ def command(
     from firstlight.pipeline.detector import measure_detectors
     from firstlight.pipeline.detector_report import lines_of, write_report
 
+    check_folder(output)
     settings = settings_from(options, DetectorSettings)
     found = measure_detectors(frames, settings, TerminalProgress(quiet))
     for measured in found:

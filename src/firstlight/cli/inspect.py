@@ -10,6 +10,7 @@ import click
 from firstlight.cli.answer import current
 from firstlight.cli.errors import say_error
 from firstlight.cli.settings import SettingsCommand, options_of, settings_from
+from firstlight.io.targets import check_folder
 from firstlight.pipeline.inspect_files import InspectSettings
 
 
@@ -38,6 +39,7 @@ def command(files: tuple[Path, ...], output: Path, **options: Any) -> int:
     """
     from firstlight.pipeline.inspect_files import Inspected, inspect_files
 
+    check_folder(output)
     failed, results = False, []
     for found in inspect_files(files, settings_from(options, InspectSettings), output):
         if not isinstance(found, Inspected):

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from firstlight.io.targets import check_folder, check_target
+
 if TYPE_CHECKING:
     from firstlight.library.store import Library
 
@@ -58,6 +60,7 @@ def add_commands(group: click.Group, opened: Opener, path_option: Callable[[Any]
         """
         from firstlight.library.transfer import export_masters
 
+        check_folder(output)
         library = opened(path)
         chosen = library.usable() if names == ("ALL",) else [library.find(name) for name in names]
         written = export_masters(chosen, output, overwrite=overwrite)
@@ -74,6 +77,8 @@ def add_commands(group: click.Group, opened: Opener, path_option: Callable[[Any]
         """
         from firstlight.library.drift import history_words, series_of
 
+        if output is not None:
+            check_target(output, overwrite=True)
         library = opened(path)
         series = [s for s in series_of(library.entries()) if camera is None or camera.casefold() in s.camera.casefold()]
         click.echo(history_words(series) or f"{library.path}: no dated masters yet")

@@ -10,6 +10,7 @@ import click
 from firstlight.cli.answer import current
 from firstlight.cli.errors import say_error
 from firstlight.cli.settings import SettingsCommand, options_of, settings_from
+from firstlight.io.targets import check_folder
 from firstlight.pipeline.measure_files import MeasureSettings
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def command(files: tuple[Path, ...], output: Path, dark: Path | None, **options:
     """
     from firstlight.pipeline.measure_files import Report, measure_files, write_table
 
+    check_folder(output)
     settings = settings_from(options, MeasureSettings)
     reports, failed = [], False
     for found in measure_files(files, settings, output, dark):

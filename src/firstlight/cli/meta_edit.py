@@ -11,6 +11,7 @@ import click
 
 from firstlight.cli.settings import options_of, settings_from
 from firstlight.errors import InputError, SpecError
+from firstlight.io.targets import check_folder
 from firstlight.ops.meta.facts import Facts
 
 if TYPE_CHECKING:
@@ -63,8 +64,8 @@ def command(
         return 0
     if output is not None and in_place:
         raise InputError("--output and --in-place exclude one another; give one of them")
-    if output is not None and output.exists() and not output.is_dir():
-        raise InputError(f"{output}: is a file; --output wants a folder")
+    if output is not None:
+        check_folder(output)
     changes = changes_of(set_, add, remove)
     if not changes and not fill:
         raise InputError("nothing to change: give --set KEY=VALUE, --add, --remove or --fill")

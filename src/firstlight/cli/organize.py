@@ -11,6 +11,7 @@ from firstlight.cli.progress import TerminalProgress
 from firstlight.cli.settings import options_of, settings_from
 from firstlight.cli.tables import plain_table, show_table
 from firstlight.errors import SpecError
+from firstlight.io.targets import check_folder
 from firstlight.ops.meta.facts import Facts
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ def command(
     if len(sources) < 2:
         raise click.UsageError("give what to sort and, last, the folder of the collection", click.get_current_context())
     *given, folder = sources
+    if not dry_run:
+        check_folder(folder)
     progress = TerminalProgress(quiet)
     sorting = plan_sorting(
         given, folder, by=[level.strip() for level in by.split(",") if level.strip()], names=names, link=link,

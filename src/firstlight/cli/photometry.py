@@ -9,6 +9,7 @@ import click
 
 from firstlight.cli.progress import TerminalProgress
 from firstlight.cli.settings import SettingsCommand, options_of, settings_from
+from firstlight.io.targets import check_folder
 from firstlight.pipeline.photometry import PhotometrySettings
 
 
@@ -34,6 +35,8 @@ def command(files: tuple[Path, ...], output: Path | None, quiet: bool, **options
     from firstlight.pipeline.photometry import photometry
     from firstlight.pipeline.photometry_files import report_of
 
+    if output is not None:
+        check_folder(output)
     settings = settings_from(options, PhotometrySettings)
     result = photometry(files, settings, output=output, progress=TerminalProgress(quiet))
     click.echo(report_of(result))

@@ -9,6 +9,7 @@ import click
 
 from firstlight.cli.settings import SettingsCommand, options_of, settings_from
 from firstlight.errors import InputError
+from firstlight.io.targets import FITS, PICTURES, check_target
 
 
 def _options(command: Any) -> Any:
@@ -33,7 +34,6 @@ def command(source: Path, target: Path, beside: Path | None, overwrite: bool, **
     firstlight picture stack.fits paper.jpg --negative --scale --north --title "M 27"
     firstlight picture stack.fits quick.tif --cuts percentile --low 50 --high 99.9 --bits 16
     """
-    from firstlight.cli.apply import refuse_in_the_way
     from firstlight.pipeline.hands import hands
     from firstlight.pipeline.picture import picture_file
     from firstlight.pipeline.picture_settings import PictureSettings
@@ -42,6 +42,6 @@ def command(source: Path, target: Path, beside: Path | None, overwrite: bool, **
     for path in (source, *([beside] if beside else [])):
         if not path.exists() and "#" not in path.name:
             raise InputError(f"{path}: there is no such file")
-    refuse_in_the_way(target, [source], overwrite)
+    check_target(target, [source], overwrite=overwrite, endings=(*PICTURES, *FITS))
     with hands():
         picture_file(source, target, settings, beside)

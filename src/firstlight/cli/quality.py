@@ -11,6 +11,7 @@ from firstlight.cli.answer import tell
 from firstlight.cli.progress import TerminalProgress
 from firstlight.cli.settings import SettingsCommand, options_of, settings_from
 from firstlight.cli.tables import plain_table, terminal_width
+from firstlight.io.targets import check_folder
 from firstlight.pipeline.quality import QualitySettings
 
 if TYPE_CHECKING:
@@ -45,10 +46,12 @@ def command(given: tuple[Path, ...], output: Path | None, dry_run: bool, quiet: 
     from firstlight.pipeline.quality import judge_session, write_quality
 
     settings = settings_from(options, QualitySettings)
+    folder = output or (given[0] / "firstlight" if len(given) == 1 and given[0].is_dir() else Path("quality"))
+    if not dry_run:
+        check_folder(folder)
     result = judge_session(given, settings, output=output, progress=TerminalProgress(quiet))
     tell([record(frame) for frame in result.frames], report(result))
     if not dry_run:
-        folder = output or (given[0] / "firstlight" if len(given) == 1 and given[0].is_dir() else Path("quality"))
         for file in write_quality(result, folder):
             click.echo(f"  {file}")
     return 2 if result.unreadable and not result.frames else 0

@@ -13,6 +13,7 @@ from firstlight.cli.progress import TerminalProgress
 from firstlight.cli.settings import settings_from
 from firstlight.cli.tables import show_table
 from firstlight.errors import InputError
+from firstlight.io.targets import check_target
 
 if TYPE_CHECKING:
     from firstlight.pipeline.recipe import Recipe
@@ -81,8 +82,7 @@ def new(file: Path, like: str, overwrite: bool, changes: tuple[str, ...]) -> dic
     from firstlight.pipeline.recipe_text import every_option, recipe_as_toml
 
     target = file if file.suffix == ".toml" or len(file.parts) > 1 else own_folder() / f"{file}.toml"
-    if target.exists() and not overwrite:
-        raise InputError(f"{target}: exists already; give another name, or --overwrite to replace it")
+    check_target(target, overwrite=overwrite)
     if like:
         recipe = load_recipe(like, changes)
         text = recipe_as_toml(recipe) if changes else recipe.text

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from firstlight.errors import InputError
+from firstlight.io.targets import FITS, PICTURES, check_target
 
 
 @click.command("replay")
@@ -36,7 +37,7 @@ def command(
     firstlight replay picture.fits earlier.fits --from stack.fits --until 2
     firstlight replay picture.fits other.fits --from other_stack.fits
     """
-    from firstlight.cli.apply import named_frames, refuse_in_the_way
+    from firstlight.cli.apply import named_frames
     from firstlight.io.story import read_story
     from firstlight.io.write import write
     from firstlight.pipeline.hands import hands
@@ -46,9 +47,10 @@ def command(
     for each in (path, *([source] if source else [])):
         if not each.exists():
             raise InputError(f"{each}: there is no such file")
+    check_target(target, [path, *([source] if source else [])], overwrite=overwrite, endings=(*FITS, *PICTURES))
     length = len(history_of_file(path))
     source = source or source_of(path, min([length if until is None else until, *(number - 1 for number in without)]))
-    refuse_in_the_way(target, [path, source], overwrite)
+    check_target(target, [source], overwrite=overwrite)
     given = named_frames(frames) or frames_of(path)
     with hands():
         image, done = replay(path, source, until=until, without=without, frames=given, any_version=any_version)

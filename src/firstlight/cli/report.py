@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from firstlight.io.targets import check_target
+
 
 @click.command("report")
 @click.argument("run", type=click.Path(path_type=Path))
@@ -21,4 +23,6 @@ def command(run: Path, output: Path | None) -> None:
     """
     from firstlight.pipeline.report import write_report
 
+    if output is not None:
+        check_target(output, overwrite=True)
     click.echo(str(write_report(run, output)))

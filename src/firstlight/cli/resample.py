@@ -10,6 +10,7 @@ import click
 from firstlight.cli.answer import current, tell
 from firstlight.cli.settings import SettingsCommand, options_of, settings_from
 from firstlight.errors import InputError
+from firstlight.io.targets import check_folder
 from firstlight.pipeline.resample_files import Resample, Resampled
 
 
@@ -51,6 +52,7 @@ def command(
         image, weight = run_swarp(files, output, kernel=settings.kernel)
         tell({"image": image, "weight": weight}, f"{image}: {len(files)} images combined by SWarp; weights in {weight}")
         return
+    check_folder(output)
     done = resample_files(files, output, settings, like=like, threads=threads, told=_say)
     current().result = done
     lost = [one for one in done if one.target is None]

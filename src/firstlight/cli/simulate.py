@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from firstlight.errors import SpecError, nearest
+from firstlight.io.targets import check_folder
 
 if TYPE_CHECKING:
     from firstlight.simulate.settings import Night
@@ -38,6 +39,7 @@ def command(folder: Path, name: str, seed: int | None, changes: tuple[str, ...],
     from firstlight.simulate.settings import preset
 
     night = changed(preset(name), changes if seed is None else (*changes, f"seed={seed}"))
+    check_folder(folder)
     truth = _with_progress(simulate, folder, night, quiet)
     counts: dict[str, int] = {}
     for frame in truth.frames:

@@ -11,6 +11,7 @@ import click
 from firstlight.cli.errors import say_error
 from firstlight.cli.progress import TerminalProgress
 from firstlight.cli.settings import SettingsCommand, options_of, settings_from
+from firstlight.io.targets import FITS, check_folder, check_target
 from firstlight.ops.align.plate_solve import SolvePlate
 
 if TYPE_CHECKING:
@@ -62,6 +63,11 @@ def command(
         raise InputError("solve: --in-place and --sidecar are given; take one of them")
     wanted = SolveOutputs(output, in_place, sidecar, stars or "", regions, overwrite)
     single = len(files) == 1 and files[0].is_file()
+    if output is not None and not no_write:
+        if single and output.suffix.lower() in (*FITS, ".fz"):
+            check_target(output, files, overwrite=overwrite)
+        else:
+            check_folder(output)
     code = 0
 
     def done(outcome: Outcome) -> None:

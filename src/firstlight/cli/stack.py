@@ -11,6 +11,7 @@ from firstlight.cli.answer import tell
 from firstlight.cli.progress import TerminalProgress
 from firstlight.cli.settings import SettingsCommand, options_of, settings_from
 from firstlight.errors import InputError
+from firstlight.io.targets import FITS, check_target
 from firstlight.pipeline.stack import StackSettings
 
 if TYPE_CHECKING:
@@ -40,8 +41,7 @@ def command(files: tuple[Path, ...], output: Path, overwrite: bool, quiet: bool,
     for path in files:
         if not path.exists() and "#" not in path.name:
             raise InputError(f"{path}: there is no such file or folder")
-    if output.exists() and not overwrite:
-        raise InputError(f"{output}: exists already; give another name, or --overwrite to replace it")
+    check_target(output, overwrite=overwrite, endings=FITS)
     result = stack_files(files, output, settings_from(options, StackSettings), progress=TerminalProgress(quiet))
     tell(_record(result), summary(result))
 

@@ -11,6 +11,7 @@ from firstlight.cli.answer import current
 from firstlight.cli.errors import say_error
 from firstlight.cli.settings import SettingsCommand, options_of, settings_from
 from firstlight.errors import FrameError
+from firstlight.io.targets import check_folder
 from firstlight.pipeline.star_files import StarsSettings
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def command(files: tuple[Path, ...], output: Path, **options: Any) -> int:
     """
     from firstlight.pipeline.star_files import list_files
 
+    check_folder(output)
     failed, results = False, []
     for _, found in list_files(files, settings_from(options, StarsSettings), output):
         if isinstance(found, FrameError):

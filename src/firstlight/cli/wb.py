@@ -10,6 +10,7 @@ import click
 
 from firstlight.cli.settings import SettingsCommand, options_of, settings_from
 from firstlight.cli.tables import show_table
+from firstlight.io.targets import check_target
 from firstlight.pipeline.colour_calibration import CalibrateColours
 
 MANY = 10
@@ -131,6 +132,8 @@ def _calibrate(
     from firstlight.pipeline.hands import hands
 
     check_files(source, target, [], {}, overwrite)
+    if report is not None:
+        check_target(report, [source], overwrite=True)
     settings = settings_from(options, CalibrateColours)
     with hands():
         result, found = calibrate_colours(read(source), settings, method, spectra=spectra, folders=catalogs)

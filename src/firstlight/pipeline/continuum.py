@@ -11,6 +11,7 @@ from pydantic import Field
 
 from firstlight.errors import FrameError, InputError
 from firstlight.io.read import read
+from firstlight.io.targets import FITS, check_target
 from firstlight.io.write import write
 from firstlight.model.flags import EXCLUDED, Flag, has
 from firstlight.model.image import Image, State
@@ -105,8 +106,7 @@ def continuum(
     settings = settings or ContinuumSettings()
     clock = Clock(progress or Progress())
     path = Path(output)
-    if path.suffix.lower() not in (".fits", ".fit", ".fts"):
-        raise InputError(f"{path}: the suffix is '{path.suffix}'; .fits, .fit and .fts are allowed; choose one of them")
+    check_target(path, overwrite=True, endings=FITS)
     for given in (narrow, broad):
         if path.exists() and path.resolve() == Path(given).resolve():
             raise InputError(f"{path}: this is an input; give the result another name")

@@ -15,6 +15,7 @@ from firstlight.io.copies import pictured
 from firstlight.io.frame import Frame
 from firstlight.io.read import find_files, open_frames
 from firstlight.io.scratch import DecodedSource, Scratch, decoded
+from firstlight.io.targets import check_folder
 from firstlight.library.classify import classify
 from firstlight.model.meta import Kind
 from firstlight.pipeline.executors import memory_budget, ordered, thread_count, thread_pool
@@ -108,6 +109,7 @@ def live(
     if settings.normalize.mode == "local" or settings.normalize.weights not in ("noise", "equal"):
         raise InputError("a running stack knows weights noise and equal, and no local normalisation: use process")
     target = Path(output) if output is not None else folder / OUTPUT
+    check_folder(target)
     target.mkdir(parents=True, exist_ok=True)
     with thread_pool(settings.threads) as executor, Scratch(target) as scratch:
         session = _Live(folder, target, settings, executor, scratch, stop or threading.Event(), progress or Progress())

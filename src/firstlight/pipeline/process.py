@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from firstlight.io.targets import check_folder
 from firstlight.library.build import Master
 from firstlight.pipeline import products
 from firstlight.pipeline.crew import crew_of
@@ -112,6 +113,7 @@ def process(
     settings = settings or Settings()
     clock = Clock(progress or Progress())
     target = Path(output) if output is not None else default_output(Path(session))
+    check_folder(target)
     with clock.stage("plan"):
         todo = plan(session, settings, output=target, progress=clock.progress, only=only)
         earlier = previous_record(target)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from firstlight.errors import FrameError, InputError
+from firstlight.io.targets import check_folder
 from firstlight.library.plans import slug
 from firstlight.model.image import Image
 from firstlight.model.plate import Plate
@@ -25,6 +26,7 @@ from firstlight.pipeline.graph import Graph
 from firstlight.pipeline.group import prepare_group
 from firstlight.pipeline.measure import Light
 from firstlight.pipeline.plan import Group, Plan, plan
+from firstlight.pipeline.process import default_output
 from firstlight.pipeline.progress import Clock, Progress
 from firstlight.pipeline.register import Placed, is_named
 from firstlight.pipeline.series_curve import Reduced, curve_of, reduce
@@ -112,6 +114,7 @@ def timeseries(
     """
     settings = settings or SeriesSettings()
     clock = Clock(progress or Progress())
+    check_folder(Path(output) if output is not None else default_output(Path(session)))
     with clock.stage("plan"):
         todo = plan(session, settings.session(), output=output, progress=clock.progress)
         if not todo.groups:
