@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from firstlight.errors import FrameError, InputError
-from firstlight.io.copies import pictured
 from firstlight.io.frame import Frame
 from firstlight.io.read import find_files, open_frames
 from firstlight.io.scratch import DecodedSource, Scratch, decoded
@@ -19,6 +18,7 @@ from firstlight.io.targets import check_folder
 from firstlight.library.classify import classify
 from firstlight.model.meta import Kind
 from firstlight.pipeline.executors import memory_budget, ordered, thread_count, thread_pool
+from firstlight.pipeline.live_doubles import Doubles
 from firstlight.pipeline.live_files import load_stack, save_stack, stacks_in
 from firstlight.pipeline.live_masters import LiveMasters
 from firstlight.pipeline.live_settings import LiveSettings
@@ -145,6 +145,7 @@ class _Live:
         self.budget = memory_budget(self.settings.memory)
         self.journal = Journal(self.output / "journal.jsonl")
         self.watch = Watch(self.folder, self.output, self.settings.settle, self.settings.patience)
+        self.doubles = Doubles(self.settings.patience)
 
     def take_calibration(self, masters: Path | None) -> None:
         """Build or load the masters from what lies there now."""
@@ -167,6 +168,7 @@ class _Live:
         self.files = stacks_in(self.output / "stacks")
         held = {name for record in self.files.values() for name in record["frames"]}
         self.known = set(held)
+        self.doubles.remember({name: record for name, record in self.journal.states.items() if name in held})
         for name, record in self.journal.states.items():
             if record["state"] == STACKED and name not in held:
                 continue
@@ -177,7 +179,7 @@ class _Live:
 
     def run(self, once: bool) -> None:
         if once:
-            self.watch.settle = self.watch.patience = 0.0
+            self.watch.settle = self.watch.patience = self.doubles.patience = 0.0
         try:
             while not self.stop.is_set():
                 self._find()
@@ -193,6 +195,7 @@ class _Live:
 
     def _find(self) -> None:
         """New files to the queue, which holds their names only: a burst of any length fits."""
+        new = self.doubles.waiting()
         for path, content in self.watch.look():
             name = path.relative_to(self.folder).as_posix()
             if isinstance(content, str):
@@ -200,10 +203,14 @@ class _Live:
                 continue
             for frame in content:
                 full = name if frame.number is None else f"{name}#{frame.number:04d}"
-                if full not in self.known and (shown := pictured(frame)) is not None:
-                    self._settled(full, SET_ASIDE, f"a picture of {shown.name}; no frame of its own")
-                elif full not in self.known:
-                    self.pending.append((full, frame))
+                if full not in self.known:
+                    new.append((full, frame))
+        for name, frame in new:
+            due, shown = self.doubles.is_due(name, frame)
+            if shown is not None:
+                self._settled(name, SET_ASIDE, f"a picture of {shown.name}; no frame of its own")
+            elif due:
+                self.pending.append((name, frame))
 
     def _settled(self, name: str, state: str, reason: str = "", **facts: Any) -> None:
         try:
@@ -243,6 +250,9 @@ class _Live:
     def _add(self, name: str, light: Light) -> None:
         """A measured frame to its stack, or aside."""
         key, group = self._group(light)
+        if other := self.doubles.copied(name, light.frame):
+            self._settled(name, SET_ASIDE, f"the same file as {other}, byte for byte; an exposure counts once")
+            return
         try:
             if (stack := self._stack(key, group, name, light)) is None:
                 reason = f"{light.quality.n_stars} stars; a stack cannot begin with fewer than {FEWEST_STARS}"
@@ -260,8 +270,9 @@ class _Live:
         self.past.setdefault(key, deque(maxlen=REMEMBERED)).append(placed)
         self.dirty.add(key)
         self.strays.pop(key, None)
+        content = self.doubles.stacked(name, light.frame)
         self._settled(name, STACKED, stack=stack.name, rejected=round(share, 5), fwhm=round(light.quality.fwhm, 3),
-                      stars=light.quality.n_stars)  # fmt: skip
+                      stars=light.quality.n_stars, content=content)  # fmt: skip
         if isinstance(light.frame.source, DecodedSource) and light is not stack.reference:
             light.frame.source.pixels.path.unlink(missing_ok=True)
 
@@ -356,6 +367,7 @@ class _Live:
             if record["key"] == key:
                 path.unlink(missing_ok=True)
                 del self.files[path]
+        self.doubles.dropped(stack.file)
         self._settled(stack.file, SET_ASIDE, f"none of the {STRAY} frames after it shows its stars")
         for stray in reversed(strays):
             number = stray.partition("#")[2]
@@ -383,4 +395,5 @@ class _Live:
         states = self.journal.states
         aside = {name: r.get("reason", "") for name, r in states.items() if r["state"] == SET_ASIDE}
         stacks = sorted((record["name"], len(record["frames"])) for record in self.files.values())
-        return LiveResult(self.output, self.journal.counts(), stacks, aside, len(self.pending) + self.watch.n_growing)
+        waiting = len(self.pending) + self.watch.n_growing + len(self.doubles.waiting())
+        return LiveResult(self.output, self.journal.counts(), stacks, aside, waiting)

@@ -31,7 +31,8 @@ class LiveSettings(Params):
     settle: Annotated[Seconds, Field(ge=0, le=600)] = 1.0
     """A file counts as written when its size and time have stood for so long."""
     patience: Annotated[Seconds, Field(ge=0, le=3600)] = 30.0
-    """A file that cannot be opened is given up after so long without a change."""
+    """A file that cannot be opened is given up after so long without a change; a picture waits so long for its raw
+    frame."""
     every: Annotated[Seconds, Field(ge=0, le=3600)] = 1.0
     """Least time between two writings of the stack and its preview."""
     threads: Annotated[int, Field(ge=0, le=1024)] = 0
