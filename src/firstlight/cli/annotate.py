@@ -12,13 +12,14 @@ from firstlight.cli.settings import SettingsCommand, options_of, settings_from
 from firstlight.errors import InputError
 from firstlight.io.targets import PICTURES, check_target
 from firstlight.pipeline.annotate import Annotate
+from firstlight.pipeline.settings import PICTURE_STEPS
 
 
 @click.command("annotate", cls=SettingsCommand)
 @click.argument("source", metavar="IN", type=click.Path(path_type=Path))
 @click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
 @click.option(
-    "--steps", default="color:neutralize stretch:midtones", show_default=True,
+    "--steps", default=PICTURE_STEPS, show_default=True,
     help="Operations that make the picture of a linear image, separated by blanks.",
 )  # fmt: skip
 @click.option("--table", type=click.Path(path_type=Path), help="Also write what was found as a table (CSV).")

@@ -96,6 +96,14 @@ class Select(Params):
         return text
 
 
+PICTURE_STEPS = (
+    "color:whitebalance:source=stars abr:polynomial color:neutralize stretch:midtones:shadows=-5 "
+    "nr:starlet:scales=3,threshold=4,amount=0.7 stretch:mtf:shadows=0.15,midtone=0.4"
+)
+"""A picture for the eye: the mean star white, a grey sky without a gradient, its grain calmed once it is stretched
+(taken off a linear image, noise leaves rings about the stars that a stretch shows), and only then the sky dark."""
+
+
 class Output(Params):
     """What is written besides the stacks."""
 
@@ -103,8 +111,9 @@ class Output(Params):
     """Make the stacks; without, the run ends when the lights are registered and selected (``frames.csv`` says how)."""
     pictures: bool = True
     """A stretched PNG and a 16-bit TIFF of each stack."""
-    picture_steps: str = "color:neutralize stretch:midtones"
-    """Operations that make the picture, separated by blanks; colour steps are left out on mono stacks."""
+    picture_steps: str = PICTURE_STEPS
+    """Operations that make the picture, separated by blanks; colour steps are left out on mono stacks, a white balance
+    also where there are too few stars for it."""
     report: bool = True
     """A web page on the run (``report.html``): pictures, plots over the session, what was set aside and why."""
     rejection_maps: bool = False

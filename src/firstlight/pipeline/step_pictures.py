@@ -15,6 +15,7 @@ from firstlight.ops.align.bin import Mean, bin_mean
 from firstlight.ops.registry import Params
 from firstlight.pipeline.flow_of_images import Images
 from firstlight.pipeline.products import make_picture
+from firstlight.pipeline.settings import PICTURE_STEPS
 from firstlight.pipeline.step_apply import operations
 from firstlight.units import Px
 
@@ -24,7 +25,7 @@ FORMATS = ("png", "tif", "jpg")
 class Options(Params):
     """Pictures of images."""
 
-    steps: str = "color:neutralize stretch:midtones"
+    steps: str = PICTURE_STEPS
     """Operations that make the picture, separated by blanks (or a list); colour is left out where there is none."""
     images: str = "*"
     """Which images, by name; several patterns are separated by blanks."""

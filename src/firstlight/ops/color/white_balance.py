@@ -12,8 +12,8 @@ from firstlight.errors import InputError, SpecError
 from firstlight.model.flags import EXCLUDED, Flag, has
 from firstlight.model.image import Image, PixelUnit, State
 from firstlight.ops.calibrate.debayer import pattern_of
+from firstlight.ops.color.background import backgrounds
 from firstlight.ops.color.channels import NAMES, need_three
-from firstlight.ops.color.neutralize import background_and_noise
 from firstlight.ops.color.star_colours import of_stars
 from firstlight.ops.registry import Params, Reach, operation
 from firstlight.ops.words import spelled
@@ -79,7 +79,7 @@ class WhiteBalance(Params):
     """Column after its last; 0: to the last column of the image."""
 
 
-@operation("color:whitebalance", reach=Reach.FRAME, demands=State.LINEAR, version=2)
+@operation("color:whitebalance", reach=Reach.FRAME, demands=State.LINEAR, version=3)
 def white_balance(image: Image, p: WhiteBalance, reference: Image | None = None) -> Image:
     """Multiply the colours of a mosaic or of a colour image so that white (daylight, or the picture's mean) is grey.
 
@@ -148,7 +148,7 @@ def _of_source(image: Image, p: WhiteBalance, reference: Image | None) -> np.nda
     if p.source == "stars":
         return of_stars(image)
     if p.source == "background":
-        return _to_green([background_and_noise(image, channel)[0] for channel in range(3)], "the background")
+        return _to_green([level for level, _ in backgrounds(image)], "the background")
     if p.source == "reference":
         if reference is None:
             raise InputError("color:whitebalance: source=reference, and no reference is given; give a picture of white")

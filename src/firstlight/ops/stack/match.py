@@ -9,7 +9,7 @@ import numpy as np
 from firstlight.errors import InputError
 from firstlight.model.flags import Flag, has
 from firstlight.model.image import Image, State
-from firstlight.ops.color.neutralize import background_and_noise
+from firstlight.ops.color.background import backgrounds
 from firstlight.ops.color.together import need_alike
 from firstlight.ops.mosaic import refuse_mosaic
 from firstlight.ops.registry import Params, Reach, operation
@@ -27,7 +27,7 @@ class Match(Params):
     """Whether what stands above the sky is multiplied, so that its mean is that of the reference."""
 
 
-@operation("norm:match", reach=Reach.FRAME, demands=State.LINEAR)
+@operation("norm:match", version=2, reach=Reach.FRAME, demands=State.LINEAR)
 def match(image: Image, p: Match, reference: Image) -> Image:
     """Bring sky and light of an image to those of another of the same field, channel by channel.
 
@@ -81,7 +81,7 @@ def match(image: Image, p: Match, reference: Image) -> Image:
 
 def _levels(image: Image, channel: int, what: str, p: Match) -> tuple[float, float]:
     """Level of the sky, and mean light above it."""
-    sky, noise = background_and_noise(image, channel)
+    [(sky, noise)] = backgrounds(image, [channel])
     if p.signal == "keep":
         return sky, 1.0
     good = ~has(image.flags[channel], Flag.NO_DATA | Flag.NOT_FINITE | Flag.SATURATED)
