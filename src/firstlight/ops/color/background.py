@@ -19,7 +19,11 @@ ENOUGH = 1_000_000
 """Pixels that settle a level to a thousandth of the noise."""
 DARKEST = 0.25
 """Share of the squares that the search for the sky begins with."""
-FEWEST = 8
+FEWEST = 6
+ACROSS = 8
+"""Squares along the shorter side of a small image, that some of them may lie beside its objects."""
+SMALLEST = 16
+"""px: side of a square below which its median tells little."""
 
 
 def backgrounds(
@@ -27,20 +31,21 @@ def backgrounds(
 ) -> list[tuple[float, float]]:
     """Background of each channel, and the noise of its pixels.
 
-    Of squares of ``scale`` px the darkest quarter, all channels together, is taken for sky at first; then every square
-    whose median lies in no channel above those of the sky by more than ``sigma`` times their scatter (taken from below,
-    where there are no objects), until that rests. So the sky is found between nebulae that fill most of an image, and
-    at the same places in all channels: what is grey there is grey. Stars lift a median a little: a finer look at the
-    pixels of these squares follows. ``mask`` (above 0: objects) is not looked at.
+    Of squares of ``scale`` px (less in small images) the darkest quarter, all channels together, is taken for sky at
+    first; then every square whose median lies in no channel above those of the sky by more than ``sigma`` times their
+    scatter (taken from below, where there are no objects), until that rests. So the sky is found between nebulae that
+    fill most of an image, and at the same places in all channels: what is grey there is grey. Stars lift a median a
+    little: a finer look at the pixels of these squares follows. ``mask`` (above 0: objects) is not looked at.
     """
     shape = image.shape[1:]
-    grid = Grid.even(shape, min(scale, *shape))
+    size = min(scale, max(min(shape) // ACROSS, SMALLEST), *shape)
+    grid = Grid.even(shape, size)
     masks = None if mask is None else np.broadcast_to(mask.data, image.shape)
     clear = masks is None and not set_bits(image) & NO_SKY
 
     def medians(channel: int) -> np.ndarray:
         good = ALL if clear else _sky(image.flags[channel], None if masks is None else masks[channel])
-        return Cells.of(image.data[channel], good, min(scale, *shape)).value
+        return Cells.of(image.data[channel], good, size).value
 
     cells = np.stack(each_part(medians, channels))
     inside = sample(_pixels_of(_sky_cells(cells, sigma), grid, shape))

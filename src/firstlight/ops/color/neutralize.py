@@ -27,7 +27,8 @@ class Neutralize(Params):
     level: Literal["mean", "lowest", "highest"] = "mean"
     """Where the backgrounds meet: at their mean, at the lowest or at the highest of them."""
     scale: Annotated[Px, Field(ge=4)] = 128
-    """The background is looked for in medians of squares of this size, the darkest of all channels together first."""
+    """The background is looked for in medians of squares of this size (at most an eighth of the shorter side), the
+    darkest in all channels together first."""
     sigma: Annotated[Sigma, Field(ge=1, le=100)] = 4.0
     """Squares brighter than this are no background; and the threshold: so many times the noise, or the shift where that
     is larger, above the background a pixel counts as bright."""
