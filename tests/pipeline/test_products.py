@@ -57,7 +57,7 @@ def test_the_picture_of_a_colour_stack_is_for_the_eye():
     assert skies == pytest.approx(0.164, abs=0.02), "a dark grey sky without a gradient"
     plain = make_picture(image, "color:neutralize stretch:midtones")
     assert grain(picture.data[1, 5:210]) < 0.5 * grain(plain.data[1, 5:210])
-    assert grain(picture.data[1, 222:]) < 2 * grain(picture.data[1, 5:210]), "smoothed by its own noise"
+    assert grain(picture.data[1, 222:]) < 0.5 * grain(plain.data[1, 222:]), "smoothed by its own noise"
     assert (picture.data <= 0).mean() < 2e-3
     assert (picture.data >= 1).mean() < 1e-3
     # The mean star is white, and yet some are red and some are blue.
