@@ -6,74 +6,22 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from firstlight.errors import InputError
-from firstlight.io.fits_writer import Unit, write_units
 from firstlight.io.read import read
 from firstlight.io.write import read_provenance
 from firstlight.model.meta import Kind
 from firstlight.pipeline.live import live
 from firstlight.pipeline.live_settings import LiveSettings
-from firstlight.pipeline.settings import Output, Register
+from firstlight.pipeline.settings import Register
 from firstlight.pipeline.watch import Journal, Watch
 from firstlight.simulate.night import preset, simulate
-
-START = datetime(2026, 1, 17, 22, tzinfo=UTC)
-SHAPE = (140, 180)
-QUICK = LiveSettings(output=Output(pictures=False), poll=0.05, settle=0.1, every=0.2, patience=0.5)
-SKY, NOISE, GAIN = 300.0, 6.0, 1.0
-
-
-def stars(shift=(0.0, 0.0), fwhm=3.0, seed=3, n=40):
-    rng = np.random.default_rng(seed)
-    yy, xx = np.mgrid[: SHAPE[0], : SHAPE[1]]
-    image = np.zeros(SHAPE)
-    sigma = fwhm / 2.3548
-    places = zip(rng.uniform(14, SHAPE[1] - 14, n), rng.uniform(14, SHAPE[0] - 14, n), 10 ** rng.uniform(3.3, 4.8, n))
-    for x, y, flux in places:
-        distance = (xx - x - shift[0]) ** 2 + (yy - y - shift[1]) ** 2
-        image += flux / (2 * np.pi * sigma**2) * np.exp(-distance / 2 / sigma**2)
-    return image
-
-
-def frame(i, *, level=SKY, dimming=1.0, rays=True, **options):
-    """One calibrated frame with noise of the sky and of light, cosmic rays, and a trail in every fourth."""
-    rng = np.random.default_rng(100 + i)
-    shift = (0.0, 0.0) if i == 0 else tuple(rng.uniform(-4, 4, 2))
-    light = dimming * stars(shift, **options)
-    data = level + light + rng.normal(0, NOISE, SHAPE) + rng.normal(0, 1, SHAPE) * np.sqrt(light / GAIN)
-    if rays:
-        for _ in range(10):
-            y, x = rng.integers(2, SHAPE[0] - 3), rng.integers(2, SHAPE[1] - 3)
-            data[y, x : x + 2] += rng.uniform(200, 4000)
-        if i % 4 == 3:
-            xx = np.arange(SHAPE[1])
-            yy = (20 + 5 * i + 0.3 * xx) % SHAPE[0]
-            for offset, share in ((-1, 0.3), (0, 1.0), (1, 0.3)):
-                data[(yy.astype(int) + offset) % SHAPE[0], xx] += 80 * share
-    return data.astype(np.float32)
-
-
-def put(folder, i, data=None, name=None, **cards):
-    folder.mkdir(parents=True, exist_ok=True)
-    start = START + timedelta(seconds=35 * i)
-    facts = {"IMAGETYP": "light", "OBJECT": "M 1", "FILTER": "L", "EXPTIME": 30.0, "EGAIN": GAIN,
-             "DATE-OBS": start.strftime("%Y-%m-%dT%H:%M:%S"), "SATURATE": 60000.0} | cards  # fmt: skip
-    path = folder / (name or f"light_{i:03d}.fits")
-    write_units(path, [Unit([(k, v, "") for k, v in facts.items()], frame(i) if data is None else data)], False)
-    return path
-
-
-def stack_of(result):
-    (path,) = (result.output / "stacks").glob("*.fits")
-    return path
+from pipeline.live_frames import NOISE, QUICK, SHAPE, SKY, START, frame, put, running, stack_of, stars, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -203,53 +151,6 @@ def test_bad_frames_are_set_aside_with_the_reason(tmp_path):
     assert result.counts == {"stacked": 10, "set aside": 2, "calibration frame": 1}
 
 
-def test_the_picture_that_a_camera_writes_beside_a_frame_is_no_frame(tmp_path):
-    for i in range(3):
-        shown = put(tmp_path, i).with_suffix(".JPG")
-        Image.fromarray(np.clip(frame(i) / 200, 0, 255).astype(np.uint8)).save(shown)
-    result = live(tmp_path, QUICK, once=True)
-    assert result.counts == {"stacked": 3, "set aside": 3}
-    assert result.set_aside["light_001.JPG"] == "a picture of light_001.fits; no frame of its own"
-
-
-def test_a_picture_that_comes_before_its_frame_is_no_frame(tmp_path):
-    end = running(tmp_path, QUICK.model_copy(update={"patience": 20.0}))
-    picture = np.clip(frame(0) / 200, 0, 255).astype(np.uint8)
-    for i in range(3):
-        Image.fromarray(picture).save(tmp_path / f"light_{i:03d}.JPG")
-        time.sleep(0.4)
-        put(tmp_path, i)
-    wait_for(tmp_path, 6)
-    result = end()
-    assert result.counts == {"stacked": 3, "set aside": 3}
-    assert result.set_aside["light_000.JPG"] == "a picture of light_000.fits; no frame of its own"
-
-
-def test_pictures_alone_are_frames_and_wait_once(tmp_path):
-    end = running(tmp_path, QUICK.model_copy(update={"patience": 1.0}))
-    began = time.monotonic()
-    for i in range(4):
-        Image.fromarray(np.clip(frame(i, rays=False) / 20, 0, 255).astype(np.uint8)).save(tmp_path / f"{i}.png")
-        wait_for(tmp_path, i + 1)
-    assert time.monotonic() - began < 4.0
-    assert end().counts["stacked"] == 4
-
-
-def test_a_copy_counts_once_also_after_a_restart(tmp_path):
-    for i in range(4):
-        put(tmp_path, i)
-    shutil.copy(tmp_path / "light_001.fits", tmp_path / "copy of 001.fits")
-    first = live(tmp_path, QUICK, once=True)
-    assert first.counts == {"stacked": 4, "set aside": 1}
-    (name,) = first.set_aside
-    assert "byte for byte; an exposure counts once" in first.set_aside[name]
-    shutil.copy(tmp_path / "light_002.fits", tmp_path / "zz.fits")
-    again = live(tmp_path, QUICK, once=True)
-    assert again.counts == {"stacked": 4, "set aside": 2}
-    assert again.set_aside["zz.fits"] == "the same file as light_002.fits, byte for byte; an exposure counts once"
-    assert read(stack_of(again)).meta.n_combined == 4
-
-
 def test_a_stray_first_frame_is_not_followed(tmp_path):
     put(tmp_path, 0, frame(0, seed=99))
     for i in range(1, 9):
@@ -270,31 +171,6 @@ def test_filters_and_targets_have_stacks_of_their_own(tmp_path, memory):
         image = read(result.output / "stacks" / f"{name}.fits")
         assert image.meta.n_combined == n
         assert image.meta.filter == name[4]
-
-
-def running(folder, settings=QUICK):
-    """A live session in a thread; returns what stops it and gives its result."""
-    stop, results = threading.Event(), []
-    thread = threading.Thread(target=lambda: results.append(live(folder, settings, stop=stop)))
-    thread.start()
-
-    def end():
-        stop.set()
-        thread.join(60)
-        return results[0]
-
-    return end
-
-
-def wait_for(folder, n, seconds=60.0):
-    """Until n frames have a state."""
-    limit = time.monotonic() + seconds
-    journal = folder / "firstlight" / "journal.jsonl"
-    while time.monotonic() < limit:
-        if journal.exists() and len(Journal(journal).states) >= n:
-            return
-        time.sleep(0.05)
-    pytest.fail(f"{n} frames were expected; the journal has {len(Journal(journal).states)}")
 
 
 def test_a_burst_loses_nothing(tmp_path):
