@@ -7,9 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from firstlight.kernels.census import count_finite
 from firstlight.model.flags import EXCLUDED, Flag, has
 from firstlight.model.image import Image
 from firstlight.model.meta import Kind
+from firstlight.ops.inspect.median import median
+from firstlight.ops.stack.combine import Combine, FrameTerms, combine_cube
 
 LEVEL_SPREADS, LEVEL_NOISE = 6.0, 1.0
 """A frame is odd if its level is off by this many spreads of the levels and by this many times the noise."""
@@ -38,7 +41,7 @@ def odd_frames(kind: Kind, samples: Sequence[np.ndarray]) -> tuple[dict[int, str
     if len(samples) < 4:
         return {}, []
     cube = np.stack(samples)
-    middle = np.median(cube, axis=0)
+    middle = combine_cube(cube, Combine(method="median"), FrameTerms.equal(len(samples))).mean
     off = cube - middle
     if kind is Kind.FLAT:
         odd = _odd_shapes(off)
@@ -50,11 +53,19 @@ def odd_frames(kind: Kind, samples: Sequence[np.ndarray]) -> tuple[dict[int, str
     return odd, []
 
 
+def _median(values: np.ndarray) -> float:
+    """Of those that are numbers; NaN if none is."""
+    flat = np.ascontiguousarray(values).reshape(1, -1)
+    if count_finite(flat) < flat.size:
+        flat = flat[np.isfinite(flat)]
+    return median(flat) if flat.size else float("nan")
+
+
 def _odd_levels(off: np.ndarray) -> dict[int, str]:
     n = len(off)
     flat = off.reshape(n, -1)
-    levels = np.nanmedian(flat, axis=1)
-    noises = 1.4826 * np.nanmedian(np.abs(flat - levels[:, None]), axis=1)
+    levels = np.array([_median(each) for each in flat], np.float32)
+    noises = np.array([1.4826 * _median(np.abs(each - level)) for each, level in zip(flat, levels)])
     noise = float(np.median(noises)) or float(np.std(flat)) or 1.0
     # Of a few frames the spread of the levels is known poorly: the noise is a floor.
     spread = 1.4826 * float(np.median(np.abs(levels - np.median(levels))))
@@ -145,14 +156,14 @@ def facts_of(image: Image, *, by_scatter: bool = True) -> dict[str, float]:
     good = image.good
     values = image.data[good] if not good.all() else image.data
     facts = {
-        "level": round(float(np.median(values)), 5) if values.size else float("nan"),
+        "level": round(_median(values), 5),
         "hot": int(np.count_nonzero(image.flags & np.uint16(Flag.HOT))),
         "cold": int(np.count_nonzero(image.flags & np.uint16(Flag.COLD))),
         "pixels": int(image.data.size),
     }
     if image.variance is not None:
         n = max(image.meta.n_combined, 1)
-        typical = float(np.nanmedian(image.variance)) / (median_of_scatter(n) if by_scatter else 1.0)
+        typical = _median(image.variance) / (median_of_scatter(n) if by_scatter else 1.0)
         noise = typical**0.5
         facts["noise"] = round(noise, 6)
         facts["frame_noise"] = round(noise * n**0.5, 6)
