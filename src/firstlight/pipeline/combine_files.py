@@ -40,6 +40,8 @@ rows around, read and judged twice, weigh less the more there are."""
 MAPPED = 256 * 2**20
 """The same where samples are taken as they lie, and take no memory."""
 MOST_ROWS, MOST_MAPPED, FEWEST_ROWS = 128, 256, 2
+ENOUGH_ROWS = 32
+"""Of very many frames a worker takes more than `CUBE`, rather than read the rows around a tile again and again."""
 STANDING = 150 * 2**20
 """Bytes that the program and its libraries take by themselves."""
 PER_PIXEL = 24
@@ -166,9 +168,12 @@ class FileEngine:
         # Samples, a bit for each verdict on them, and what the kernel keeps of two rows.
         per_row = 4 * side * len(self.parts) * self.channels * (3 if self.carries else 1) * 9 // 8
         planes = PER_PIXEL * self.channels * height * width
-        room = min(MAPPED if self.as_stored else CUBE, max(budget - STANDING - planes, 0) / workers - 2 * per_row)
+        usual = max(MAPPED if self.as_stored else CUBE, ENOUGH_ROWS * per_row)
+        room = min(usual, max(budget - STANDING - planes, 0) / workers - 2 * per_row)
         most = MOST_MAPPED if self.as_stored else MOST_ROWS if upright else SQUARE
         rows = int(max(FEWEST_ROWS, min(most, room / per_row)))
+        # Tiles of one height, as many for each worker.
+        rows = -(-height // (-(-height // (rows * workers)) * workers))
         return [
             (top, min(top + rows, height), left, min(left + side, width))
             for top in range(0, height, rows)
@@ -235,16 +240,15 @@ class FileEngine:
         """The samples of all files, read, masked and, where they have to be, resampled."""
         n, size = len(self.parts), (wide[1] - wide[0], wide[3] - wide[2])
         buffer = self._buffer((3 if self.carries else 1, self.channels, n, *size))
-        cube = buffer[0]
         spare = np.zeros((2, self.channels, *size), np.float32)
         flags = np.zeros((self.channels, *size), np.uint16)
         for i, part in enumerate(self.parts):
             beside = (buffer[1, :, i], buffer[2, :, i]) if self.carries else None
             if part.forward is None:
-                self._read(part, wide[0], wide[1], cube[:, i], beside, spare, flags)
+                self._read(part, wide[0], wide[1], buffer[0, :, i], beside, spare, flags)
             else:
-                self._resample(part, part.forward, wide, cube[:, i], beside, spare, flags)
-        return _Gathered(list(cube), buffer, spare, flags)
+                self._resample(part, part.forward, wide, buffer[0, :, i], beside, spare, flags)
+        return _Gathered(list(buffer[0]), buffer, spare, flags)
 
     def _settle(
         self, tile: tuple[int, int, int, int], inner: tuple[slice, slice], gathered: _Gathered,
