@@ -187,6 +187,9 @@ class _Run:
             step = f"{len(engine.parts)} files {history_of(drizzle)}; held against, and holes filled from: {step}"
         self.notes += rejection_notes([part.member.name for part in engine.parts], stacked.rejected_fraction)
         with self.clock.stage("write"):
+            # Side by side: the provenance asks for one after the other.
+            for _ in self.executor.map(known_hash, {file_of(part.member.frame) for part in engine.parts}):
+                pass
             image = Image(
                 stacked.mean, stacked.flags, stacked.variance, reference.frame.unit,
                 plate=self.grid.plate(reference.frame.plate, drizzle.scale or 1.0), meta=meta,
