@@ -283,3 +283,18 @@ def test_a_frame_that_shrinks_after_it_was_opened(plain):
     plain.unlink()
     with pytest.raises(FrameError, match="moved or cut"):
         frame.rows(0, 4)
+
+
+def test_unsigned_integers_of_64_bits(tmp_path):
+    # 2^63 is added to what is stored: no float64 holds both it and the counts of a camera.
+    values = np.arange(1000, 1012, dtype=np.uint64).reshape(3, 4)
+    fits.PrimaryHDU(values).writeto(tmp_path / "a.fits")
+    assert fits.getheader(tmp_path / "a.fits")["BZERO"] == 2**63
+    np.testing.assert_array_equal(read(tmp_path / "a.fits").data[0], values)
+    frame = open_frame(tmp_path / "a.fits")
+    np.testing.assert_array_equal(frame.rows(1, 2)[0] * frame.scale + frame.zero, values[1:2])
+
+
+def test_a_gz_without_an_inner_ending(plain, tmp_path):
+    (tmp_path / "plain.gz").write_bytes(gzip.compress(plain.read_bytes()))
+    np.testing.assert_array_equal(read(tmp_path / "plain.gz").data[0], PIXELS)

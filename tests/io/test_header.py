@@ -348,6 +348,18 @@ def test_the_header_outweighs_the_folder():
     assert found.notes == ("IMAGETYP says light, folder name 'Flats' says flat",)
 
 
+@pytest.mark.parametrize("pattern", ["CMYG", "GGRGGBGGBGGRBRGRBG", "RGBW"])
+def test_a_cell_that_is_not_bayers_is_told(pattern):
+    found = meta(f"BAYERPAT= '{pattern}'")
+    assert found.cfa is None
+    assert any(pattern in note and "taken as mono" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("word", ["NONE", "MONO", "GREY", "", "TRUE"])
+def test_a_word_that_is_no_cell_is_no_cell(word):
+    assert meta(f"BAYERPAT= '{word}'").notes == ()
+
+
 def test_a_calibration_frame_is_not_calibrated():
     assert meta("", "cal_dark_001.fits").calibrated == frozenset()
 

@@ -72,6 +72,8 @@ class FitsSource:
     header_start: int = 0
     flags_index: int | None = None
     variance_index: int | None = None
+    unsigned: bool = False
+    """64-bit integers that are stored 2^63 lower, which no float64 undoes without loss."""
 
     def rows(self, top: int, bottom: int) -> np.ndarray:
         if self.compressed:
@@ -80,13 +82,15 @@ class FitsSource:
             raw = self._unpacked()[:, top:bottom]
         else:
             raw = MappedSource(self.path, self.offset, self.dtype, self.shape, self.interleaved).rows(top, bottom)
+        if self.unsigned:
+            raw = (raw.astype(np.int64) ^ np.int64(-(2**63))).view(np.uint64)
         if self.blank is None:
             return raw
         return np.where(raw == self.blank, np.float32(np.nan), raw.astype(np.float32))
 
     def pieces(self, top: int, bottom: int) -> list[Piece] | None:
         """As those of `firstlight.io.frame.MappedSource`; None too for pixels that must be decoded."""
-        if self.compressed or self.packed or self.blank is not None:
+        if self.compressed or self.packed or self.unsigned or self.blank is not None:
             return None
         return MappedSource(self.path, self.offset, self.dtype, self.shape, self.interleaved).pieces(top, bottom)
 

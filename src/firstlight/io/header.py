@@ -170,6 +170,10 @@ def _geometry(header: Header, take: Any) -> None:
             take("pixel_size", size * binning, keyword)
 
 
+_OTHER_CELL = re.compile(r"(?!GR[EA]Y)(?=.*[RCYM])[RGBCMYWE]{4,36}")
+"""Patterns that are no Bayer cell: X-Trans, complementary colours, a white pixel; not words such as GREY or NONE."""
+
+
 def _colours(header: Header, shape: tuple[int, int, int], take: Any, notes: list[str]) -> None:
     order = str(header.get("ROWORDER", "")).strip().upper()
     if order in ("TOP-DOWN", "BOTTOM-UP"):
@@ -181,6 +185,15 @@ def _colours(header: Header, shape: tuple[int, int, int], take: Any, notes: list
         if shape[0] == 1 and match and sorted(match[1]) == ["B", "G", "G", "R"]:
             x, y = (int(convert.number(header.get(k)) or 0) for k in ("XBAYROFF", "YBAYROFF"))
             take("cfa", cfa_in_array_order(match[1], x, y, order == "BOTTOM-UP", shape[1]), keyword)
+        elif (
+            shape[0] == 1
+            and keyword != "FILTER"
+            and _OTHER_CELL.fullmatch(str(header.get(keyword, "")).strip().upper())
+        ):
+            notes.append(
+                f"{keyword} is '{header.get(keyword)}'; cells of 2 x 2 with one red, two green and one blue are known: "
+                "taken as mono"
+            )
 
 
 def cfa_in_array_order(pattern: str, x_offset: int, y_offset: int, bottom_up: bool, height: int) -> str:

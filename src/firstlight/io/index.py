@@ -15,6 +15,7 @@ import numpy as np
 
 from firstlight import __version__
 from firstlight.errors import FrameError
+from firstlight.io.avi import AviSource
 from firstlight.io.camera_raw import RawSource
 from firstlight.io.fits import FitsSource
 from firstlight.io.frame import Frame, MappedSource
@@ -30,7 +31,7 @@ FORMAT = f"2 {__version__}"
 """Entries of another version are read anew: a better reading of headers must not be hidden by an old one."""
 _SOURCES = {
     kind.__name__: kind
-    for kind in (MappedSource, FitsSource, TiffSource, Png16Source, PillowSource, RawSource, ReversedSource)
+    for kind in (MappedSource, FitsSource, TiffSource, Png16Source, PillowSource, RawSource, ReversedSource, AviSource)
 }
 
 

@@ -49,12 +49,16 @@ def open_fits(path: Path) -> list[Frame]:
     if unit.compressed and bitpix < 0:
         # Compressed floats are decoded as floats: their own scaling is inside the tiles.
         scale, zero = 1.0, 0.0
+    # The convention for unsigned integers of 64 bits; BLANK speaks of what is stored.
+    unsigned = (bitpix, scale, zero, blank) == (64, 1.0, 2.0**63, None)
+    if unsigned:
+        zero, dtype = 0.0, np.dtype(np.uint64)
     packed = content.content is not None
     source: FitsSource | ColourSource = FitsSource(
         path,
         found.index,
         shape,
-        dtype.str,
+        DTYPES[bitpix] if not unit.compressed else dtype.str,
         unit.data_start,
         unit.data_size,
         unit.compressed,
@@ -64,6 +68,7 @@ def open_fits(path: Path) -> list[Frame]:
         unit.header_start,
         found.flags_index,
         found.variance_index,
+        unsigned,
     )
     cards = found.cards
     if found.colours:

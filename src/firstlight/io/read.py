@@ -22,16 +22,17 @@ _PICTURES = (".png", ".jpg", ".jpeg")
 
 
 def format_of(path: Path) -> str | None:
-    """``fits``, ``raw``, ``tiff``, ``png``, ``jpeg``, ``xisf``, ``ser``, or None, by the name's end.
+    """``fits``, ``raw``, ``tiff``, ``png``, ``jpeg``, ``xisf``, ``ser``, ``avi``, or None, by the name's end.
 
-    >>> format_of(Path("a.FIT.gz")), format_of(Path("b.Z")), format_of(Path("c.csv"))
-    ('fits', None, None)
+    >>> format_of(Path("a.FIT.gz")), format_of(Path("b.Z")), format_of(Path("c.csv")), format_of(Path("d.tar.gz"))
+    ('fits', None, None, None)
     """
     name = path.name.lower()
     for packed in _PACKED:
         if name.endswith(packed):
             inner = name.removesuffix(packed)
-            return "fits" if inner.endswith(_FITS) else None
+            # Some programs write NAME.gz for NAME.fits.gz.
+            return "fits" if inner.endswith(_FITS) or (packed == ".gz" and "." not in inner) else None
     if name.endswith(_FITS):
         return "fits"
     if name.endswith(_RAW):
@@ -40,7 +41,7 @@ def format_of(path: Path) -> str | None:
         return "tiff"
     if name.endswith(_PICTURES):
         return "png" if name.endswith(".png") else "jpeg"
-    return next((kind for kind in ("xisf", "ser") if name.endswith("." + kind)), None)
+    return next((kind for kind in ("xisf", "ser", "avi") if name.endswith("." + kind)), None)
 
 
 def find_files(folder: str | os.PathLike[str]) -> list[Path]:
@@ -90,7 +91,7 @@ def _refuse_unless_of_the_system(error: OSError) -> None:
 
 
 def open_frames(path: str | os.PathLike[str]) -> list[Frame]:
-    """The frames of a file, by its header only: one, or one for each exposure of a SER file.
+    """The frames of a file, by its header only: one, or one for each exposure of a SER or AVI file.
 
     Raises
     ------
@@ -113,8 +114,8 @@ def open_frames(path: str | os.PathLike[str]) -> list[Frame]:
         opener = _opener(_kind_of_content(path) or format_of(path))
         if opener is None:
             raise FrameError(
-                f"{path.name}: not a format that is read; FITS, camera raw, DNG, TIFF, PNG, JPEG, XISF and SER are; "
-                "convert it, or take it out of the folder"
+                f"{path.name}: not a format that is read; FITS, camera raw, DNG, TIFF, PNG, JPEG, XISF, SER and AVI "
+                "are; convert it, or take it out of the folder"
             )
         return opener(path)
     except OSError as error:
@@ -156,6 +157,8 @@ def _kind_of_content(path: Path) -> str | None:
         return "xisf"
     if start.startswith(b"LUCAM-RECORDER"):
         return "ser"
+    if start.startswith(b"RIFF") and start[8:12] == b"AVI ":
+        return "avi"
     if start.startswith(b"\x89PNG"):
         return "png"
     if start.startswith(b"\xff\xd8\xff"):
@@ -187,6 +190,10 @@ def _opener(kind: str | None) -> Callable[[Path], list[Frame]] | None:
         from firstlight.io.ser import open_ser
 
         return open_ser
+    if kind == "avi":
+        from firstlight.io.avi import open_avi
+
+        return open_avi
     if kind == "raw":
         from firstlight.io.camera_raw import open_raw
 

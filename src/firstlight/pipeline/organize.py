@@ -93,7 +93,7 @@ def plan_sorting(
     found = [(given, path) for given, path in found if folder.resolve() not in path.resolve().parents]
     if not found:
         raise InputError(
-            f"{', '.join(map(str, sources))}: no frames here; FITS, camera raw, TIFF, XISF and SER are sorted"
+            f"{', '.join(map(str, sources))}: no frames here; FITS, camera raw, TIFF, XISF, SER and AVI are sorted"
         )
     progress.begin("reading", len(found), "files")
     finders = {given: Finder(facts or Facts(), given if given.is_dir() else given.parent) for given in sources}

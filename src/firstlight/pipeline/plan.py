@@ -158,7 +158,9 @@ def plan(
         wanted = {path.resolve() for path in only}
         files = [f for f in files if f.resolve() in wanted]
     if not files:
-        raise InputError(f"{session}: no image files in it; FITS, camera raw, TIFF, PNG, JPEG, XISF and SER are read")
+        raise InputError(
+            f"{session}: no image files in it; FITS, camera raw, TIFF, PNG, JPEG, XISF, SER and AVI are read"
+        )
     progress.begin("reading headers", len(files), "files")
     frames, broken = _open(files, target, progress)
     progress.end()
