@@ -1,6 +1,9 @@
 import json
+import re
+import shutil
 
 import pytest
+from astropy.io import fits
 
 from firstlight.cli.main import run
 from firstlight.simulate.night import preset, simulate
@@ -21,6 +24,23 @@ def test_process_ends_with_a_summary_a_person_can_read(night, tmp_path, capsys):
         assert words in text
     assert run(["process", str(night), "-o", str(out), "-q"]) == 0
     assert "Nothing has changed since the last run" in capsys.readouterr().out
+
+
+def test_what_all_stacks_share_is_said_once(night, tmp_path, capsys):
+    options = ["--group-frames", "2", "--no-output-pictures", "--no-output-report", "--library", "none"]
+    shutil.copytree(night / "Lights", tmp_path / "lights")
+    for path in (tmp_path / "lights").iterdir():
+        with fits.open(path, mode="update") as hdus:
+            hdus[0].header.remove("GAIN", ignore_missing=True)
+            hdus[0].header.remove("EGAIN", ignore_missing=True)
+    assert run(["process", str(tmp_path / "lights"), "-o", str(tmp_path / "out"), "-q", *options]) == 0
+    text = capsys.readouterr().out
+    assert text.count(": 2 frames, 120 s in all") == 2
+    assert text.count("gain (e-/adu) is not known") == 1
+    assert "All stacks: gain (e-/adu) is not known" in text
+    assert "report.html" not in text
+    (alone,) = re.findall(r"^Tiny_field_L_60s_003: 1 frame, 60 s in all\n  noise  [\d.]+ adu\n", text, re.MULTILINE)
+    assert "single frame" not in alone
 
 
 def test_options_reach_the_settings(night, tmp_path):

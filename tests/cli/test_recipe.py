@@ -47,7 +47,10 @@ def test_process_as_a_recipe_says_and_as_the_options_change_it(night, tmp_path, 
     assert "median" in said
     assert "pictures: 2 files in pictures" in said
     assert run([*arguments, "--from", "pictures"]) == 0
-    assert "sky: 1 file in finished (stood from earlier)\npictures: 2 files in pictures\n" in capsys.readouterr().out
+    assert (
+        "sky: finished/Tiny_field_L_60s.fits (stood from earlier)\npictures: 2 files in pictures\n"
+        in capsys.readouterr().out
+    )
     assert run([*arguments, "--from", "picturs"]) == 2
     assert "did you mean picture" in capsys.readouterr().err
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Container
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -115,8 +117,11 @@ def summary(result: Result) -> str:
     if result.unchanged:
         return f"Nothing has changed since the last run: its products stand in {result.output} (--again does it anew)."
     lines = []
+    said = Counter(note for stack in result.stacks for note in stack.notes)
+    shared = {note: n for note, n in said.items() if n > 1}
     for stack in result.stacks:
-        lines += _stack_lines(stack)
+        lines += _stack_lines(stack, shared)
+    lines += [f"{'All' if n == len(result.stacks) else n} stacks: {note}" for note, n in shared.items()]
     lights = sum(len(group.assignments) for group in result.plan.groups)
     used = sum(stack.n_frames for stack in result.stacks if stack.layer not in ("stars", "comet"))
     if result.masters:
@@ -144,26 +149,32 @@ def summary(result: Result) -> str:
     if spent:
         wall = sum(t["wall_s"] for t in spent.values())
         lines.append(f"Done in {wall:.1f} s; peak memory {result.record['peak_memory_bytes'] / 1e6:.0f} MB.")
-    lines.append(f"Products: {result.output}")
+    report = " (report.html shows them)" if (result.output / "report.html").is_file() else ""
+    lines.append(f"Products: {result.output}{report}")
     return "\n".join(lines)
 
 
-def _stack_lines(stack: GroupResult | KeptStack) -> list[str]:
+def _stack_lines(stack: GroupResult | KeptStack, shared: Container[str]) -> list[str]:
+    """``shared`` notes are left to the end: those of several stacks."""
     told = stack.summary()
     exposure = f", {told['total_exposure_s']:g} s in all" if told["total_exposure_s"] is not None else ""
     frames = "1 frame" if stack.n_frames == 1 else f"{stack.n_frames} frames"
     chosen = " (chosen by auto)" if told["method_chosen_by"] == "auto" else ""
-    lines = [f"{stack.name}: {frames}{exposure}, {told['rule']}{chosen}"]
+    many = stack.n_frames > 1
+    how = f", {told['rule']}{chosen}" if many else ""
+    lines = [f"{stack.name}: {frames}{exposure}{how}"]
     noise, single = told["noise_adu"], told["single_noise_adu"]
     if told["is_level"] and noise and single:
-        lines.append(f"  noise  {noise:.3g} adu, single frame {single:.3g} adu: {single / noise:.2f} times lower")
+        beside = f", single frame {single:.3g} adu: {single / noise:.2f} times lower" if many else ""
+        lines.append(f"  noise  {noise:.3g} adu{beside}")
     fwhm, best = told["fwhm_px"], told["single_fwhm_px"]
     if told["stars"] and fwhm is not None and best is not None:
         scale = told["drizzle"]["scale"] if told["drizzle"] else 1.0
         drizzled = f" ({fwhm:.2f} px of the drizzled stack)" if scale != 1 else ""
-        lines.append(f"  FWHM   {fwhm / scale:.2f} px{drizzled}, best single frame {best:.2f} px")
-    lines.append(f"  stars  {told['stars']}, best single frame {told['single_stars']}")
-    lines += [f"  note   {note}" for note in stack.notes]
+        beside = f", best single frame {best:.2f} px" if many else ""
+        lines.append(f"  FWHM   {fwhm / scale:.2f} px{drizzled}{beside}")
+    lines.append(f"  stars  {told['stars']}" + (f", best single frame {told['single_stars']}" if many else ""))
+    lines += [f"  note   {note}" for note in stack.notes if note not in shared]
     lines += [f"  {path.parent.name}/{path.name}" for path in stack.files]
     return lines
 

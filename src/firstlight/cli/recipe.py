@@ -184,9 +184,11 @@ def summary(result: RecipeResult) -> str:
             lines.append(f"{step.name}: left out: {step.missing}")
             continue
         folders = sorted({str(path.parent.relative_to(result.output)) for path in step.files})
-        files = "1 file" if len(step.files) == 1 else f"{len(step.files)} files"
+        files = f"{len(step.files)} files in {', '.join(folders) or '.'}"
+        if len(step.files) == 1:
+            files = str(step.files[0].relative_to(result.output))
         stood = " (stood from earlier)" if step.kept and step.files else ""
-        lines.append(f"{step.name}: {files} in {', '.join(folders) or '.'}{stood}")
+        lines.append(f"{step.name}: {files}{stood}")
         lines += [f"  note   {note}" for note in step.notes]
     return "\n".join(lines)
 

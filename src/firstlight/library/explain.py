@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from firstlight.io.frame import Frame
 from firstlight.library.match import Fit
-from firstlight.library.plans import FEW, Assignment, MasterPlan, wanted
-from firstlight.model.meta import Kind
+from firstlight.library.plans import FEW, Assignment, MasterPlan, temperature_of, wanted
+from firstlight.model.meta import Kind, Meta
 
 _KINDS = {"bias": Kind.BIAS, "dark": Kind.DARK, "flat": Kind.FLAT}
 NAMED = 2
@@ -54,24 +54,37 @@ def why_not(kind: str, fits: Sequence[tuple[MasterPlan, Fit]]) -> str:
 
 
 def missing_words(assignments: Iterable[Assignment]) -> list[str]:
-    """Lights without dark, bias or flat, counted and named, and the frames to take that would close the gap."""
-    gaps: dict[tuple[str, str], list[str]] = {}
+    """Lights without dark, bias or flat, counted and named, and the frames to take that would close the gap.
+
+    Lights of a camera without cooling that differ in temperature alone share a line: nobody takes darks for each tenth
+    of a degree.
+    """
+    gaps: dict[tuple[str, str], list[Frame]] = {}
     for assignment in assignments:
-        meta, name = assignment.light.meta, assignment.light.path.name
+        meta = assignment.light.meta
+        lacks = [Kind.FLAT] if assignment.flat is None and "flat" not in meta.calibrated else []
         if assignment.dark is None and "dark" not in meta.calibrated:
-            gaps.setdefault(("Darkless", _take(Kind.DARK, meta)), []).append(name)
+            lacks.append(Kind.DARK)
             if assignment.bias is None and "bias" not in meta.calibrated:
-                gaps.setdefault(("Biasless (neither dark nor bias)", _take(Kind.BIAS, meta)), []).append(name)
-        if assignment.flat is None and "flat" not in meta.calibrated:
-            cure = _take(Kind.FLAT, meta) + ", with the same focus and rotation"
-            gaps.setdefault(("Flatless", cure), []).append(name)
-    order = ("Darkless", "Biasless (neither dark nor bias)", "Flatless")
-    keys = sorted(gaps, key=lambda key: (order.index(key[0]), key[1]))
-    return [f"{gap}: {names_words(gaps[gap, cure])}; {cure}" for gap, cure in keys]
+                lacks.append(Kind.BIAS)
+        for kind in lacks:
+            alike = wanted(kind, meta if meta.set_temperature is not None else meta.replace(temperature=None))
+            gaps.setdefault((kind.value, alike), []).append(assignment.light)
+    return [
+        f"{_LESS[kind]}: {names_words([light.path.name for light in gaps[kind, alike]])}; "
+        f"{_take(kind, [light.meta for light in gaps[kind, alike]])}"
+        for kind, alike in sorted(gaps, key=lambda key: (list(_LESS).index(key[0]), key[1]))
+    ]
 
 
-def _take(kind: Kind, meta: object) -> str:
-    return f"take {FEW[kind]} or more {wanted(kind, meta)}"  # type: ignore[arg-type]
+_LESS = {"dark": "Darkless", "bias": "Biasless (neither dark nor bias)", "flat": "Flatless"}
+
+
+def _take(kind: str, metas: Sequence[Meta]) -> str:
+    which = _KINDS[kind]
+    temperatures = {t for t in map(temperature_of, metas) if t is not None} if which is not Kind.FLAT else ()
+    words = f"take {FEW[which]} or more {wanted(which, metas[0], temperatures)}"
+    return words + {"dark": "", "bias": ", if not those darks", "flat": ", with the same focus and rotation"}[kind]
 
 
 def names_words(names: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -147,13 +148,15 @@ def exposure_words(exposure: float | None) -> str:
     return "noexposure" if exposure is None else f"{exposure:.6g}s"
 
 
-def wanted(kind: Kind, meta: Meta) -> str:
-    """The frames that would fit a light exactly, in words.
+def wanted(kind: Kind, meta: Meta, temperatures: Collection[float] = ()) -> str:
+    """The frames that would fit a light exactly, in words; ``temperatures`` (C) of several lights that are alike else.
 
     >>> wanted(Kind.DARK, Meta(exposure=60.0, set_temperature=-10.0, gain_setting=100.0, offset=50.0))
     'darks of 60 s at -10 C, gain 100, offset 50'
     >>> wanted(Kind.FLAT, Meta(filter="Ha", binning=(2, 2)))
     'flats in Ha, bin 2x2'
+    >>> wanted(Kind.BIAS, Meta(), {-4.0, -1.5, -2.0})
+    'bias frames at -4 to -1.5 C'
     """
     plural = {Kind.BIAS: "bias frames", Kind.DARK: "darks", Kind.DARK_FLAT: "dark flats", Kind.FLAT: "flats"}[kind]
     words = plural
@@ -161,8 +164,9 @@ def wanted(kind: Kind, meta: Meta) -> str:
         words += f" of {meta.exposure:g} s"
     if kind is Kind.FLAT:
         words += f" in {meta.filter}" if meta.filter else ""
-    elif (temperature := temperature_of(meta)) is not None:
-        words += f" at {temperature:g} C"
+    elif temperatures or (temperature := temperature_of(meta)) is not None:
+        low, high = (min(temperatures), max(temperatures)) if temperatures else (temperature, temperature)
+        words += f" at {low:g} C" if low == high else f" at {low:g} to {high:g} C"
     more = []
     if meta.gain_setting is not None:
         more.append(f"gain {meta.gain_setting:g}")

@@ -286,7 +286,8 @@ def plan_engine(
     notes += words
     if not like.meta.gain:
         notes.append(
-            "gain (e-/adu) is not known: the variance holds the noise of the sky, not that of the stars' light"
+            "gain (e-/adu) is not known: the variance holds the noise of the sky, not that of the stars' light; "
+            "--calibrate-gain gives it"
         )
     registration = settings.registration
     engine = Engine(

@@ -75,5 +75,5 @@ def with_defects_of_lights(placed: Sequence[Placed], notes: list[str]) -> dict[i
     moved = " while the sky moved" if still <= MOSTLY_STILL else ", sharper than any star"
     n = np.count_nonzero(bad)
     what = "1 pixel stands out" if n == 1 else f"{n} pixels stand out"
-    notes.append(f"{what} in most lights{moved}: left out")
+    notes.append(f"{what} in most lights{moved} (hot or dead): left out")
     return calibrations
