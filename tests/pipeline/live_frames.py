@@ -5,6 +5,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import pytest
 
 from firstlight.io.fits_writer import Unit, write_units
 from firstlight.pipeline.live import live
