@@ -285,10 +285,8 @@ def plan_engine(
     contributions, words = contributions_of(placed, reference, calibrations, grid, colours, settings.normalize)
     notes += words
     if not like.meta.gain:
-        notes.append(
-            "gain (e-/adu) is not known: the variance holds the noise of the sky, not that of the stars' light; "
-            "--calibrate-gain gives it"
-        )
+        words = "the variance holds the noise of the sky, not that of the stars' light; --calibrate-gain gives it"
+        notes.append(f"gain (e-/adu) is not known: {words}")
     registration = settings.registration
     engine = Engine(
         contributions,
