@@ -204,7 +204,7 @@ def _stretches(steps: Sequence[Step]) -> bool:
 def _wants_a_stretch(target: Path) -> str:
     from firstlight.ops.registry import operations
 
-    names = ", ".join(o.id for o in operations().values() if o.gives == "stretched")
+    names = ", ".join(o.id for o in operations().values() if o.family == "stretch")
     return (
         f"the image would still be linear, and {target.suffix} is for the eye: nearly all of it would be black; "
         f"add a stretch as the last step ({names}), or write .fits or .tif"

@@ -104,7 +104,7 @@ def _header(cards: Sequence[Card], like: np.ndarray, shape: tuple[int, ...], fir
     """A header with room for the checksums, for an array of this shape."""
     small = np.zeros([1] * len(shape), like.dtype)
     sums: list[Card] = [("CHECKSUM", "0" * 16, "of header and data"), ("DATASUM", "@", "of the data")]
-    header, _ = Unit([*cards, *sums], small).parts(first, checksum=False)
+    header = Unit([*cards, *sums], small).header(first)
     for axis, length in enumerate(shape[::-1], 1):
         keyword = f"NAXIS{axis}".ljust(8) + "= "
         header = header.replace((keyword + "1".rjust(20)).encode(), (keyword + str(length).rjust(20)).encode(), 1)

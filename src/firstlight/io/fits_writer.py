@@ -106,6 +106,10 @@ class Unit:
             file.write(header.replace(b"'" + b"0" * 16 + b"'", b"'" + word.encode() + b"'", 1))
             file.seek(end)
 
+    def header(self, first: bool) -> bytes:
+        """The header alone, as its cards have it: of no sums."""
+        return _header_bytes(self._content(first)[0])
+
     def _content(self, first: bool) -> tuple[list[Card], Iterable[bytes | np.ndarray]]:
         """Cards without sums, and the data piece by piece."""
         opening: Card = ("SIMPLE", True, "FITS standard 4.0") if first else ("XTENSION", "IMAGE", "image extension")
