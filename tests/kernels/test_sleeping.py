@@ -13,7 +13,7 @@ import sys, threading
 import numpy as np
 from firstlight.kernels.lean import be_program
 be_program()
-from firstlight.kernels.few import median_of, middle_ranks
+from firstlight.kernels.few import median_of, neighbours_in_order
 values = np.random.default_rng(1).normal(0, 1, 99).astype(np.float32)
 """
 

@@ -51,22 +51,23 @@ def _at_most(bits, limit):
 
 
 @kernel
-def middle_ranks(bits):
-    """Ranks (int32) of the middle two of float32 numbers seen as int32 (n,), n at least 1; the same for odd n.
+def neighbours_in_order(bits, place):
+    """Ranks (int32) of the float32 numbers, seen as int32 (n,), at a place in their order, and at the next.
 
-    The rank is the number's bits, those of negative ones but the sign turned over: a whole number that orders as the
-    floats do. It is found bit by bit, 32 times counting how many lie below.
+    The first place is 0; at the last, both are the same. The rank is the number's bits, those of negative ones but the
+    sign turned over: a whole number that orders as the floats do. It is found bit by bit, 32 times counting how many
+    lie below.
     """
     n = bits.shape[0]
     low, high = np.int64(-(2**31)), np.int64(2**31 - 1)
     while low < high:
         middle = (low + high) >> 1
-        if _at_most(bits, np.int32(middle)) > (n - 1) // 2:
+        if _at_most(bits, np.int32(middle)) > place:
             high = middle
         else:
             low = middle + 1
     first = np.int32(low)
-    if n % 2 or _at_most(bits, first) > n // 2:
+    if place + 1 >= n or _at_most(bits, first) > place + 1:
         return first, first
     second = np.int32(2**31 - 1)
     for i in range(n):
@@ -74,3 +75,19 @@ def middle_ranks(bits):
         if rank > first:
             second = min(second, rank)
     return first, second
+
+
+@fast_kernel
+def gather_between(values, low, high, out):
+    """How many values are below ``low``; those from ``low`` to ``high`` are put into ``out``, and counted second."""
+    below, n = np.int64(0), np.int64(0)
+    for start in range(0, values.shape[0], 4096):
+        part = values[start : start + 4096]
+        found = np.int32(0)
+        for i in range(part.shape[0]):
+            found += np.int32(part[i] < low)
+        below += found
+        for i in range(part.shape[0]):
+            out[n] = part[i]
+            n += np.int64((part[i] >= low) & (part[i] <= high))
+    return below, n

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from firstlight.ops.inspect.median import MANY, median
+from firstlight.ops.inspect.median import MANY, median, percentiles_of
 
 
 @pytest.mark.parametrize("n", [1, 2, 1000, MANY, MANY + 1])
@@ -19,3 +19,6 @@ def test_is_the_median_of_numpy(n, kind):
     assert median(values) == float(np.median(values))
     pair = np.stack([values, values])
     assert median(pair) == float(np.median(pair))
+    percents = [0.0, 2.0, 37.3, 99.5, 100.0]
+    expected = np.percentile(values.astype(np.float64), percents)
+    np.testing.assert_allclose(percentiles_of(values, percents), expected, rtol=1e-12)
