@@ -22,6 +22,7 @@ CHAINS = [
     ["color:mix:matrix=1/0/0/0/1/0/0/0.2/0.8", "stretch:linear:bright=3", "stretch:srgb"],
     ["stretch:lupton"],
     ["color:grey", "nr:gaussian", "stretch:gamma"],
+    ["stretch:black:percentile=5", "stretch:hdr:radius=8,smooth=4"],
 ]
 
 
@@ -89,6 +90,15 @@ GRADIENTS = [
     "abr:localgradient:scale=64", "abr:localgradient:scale=32,mode=divide", "abr:polynomial:mode=luminance",
     "abr:samples:samples=9", "abr:multiscale:scale=48,mode=model", "abr:envelope:scale=48", "abr:uniform", "abr:floor",
 ]  # fmt: skip
+
+
+def test_exposures_are_blended_in_bands_as_in_the_whole(tmp_path):
+    given = image(shape=(3, 301, 222))
+    for saturation, atol in ((4000.0, 0), (None, 1e-4)):
+        path = write(tmp_path / f"{saturation}.fits", given.replace(meta=Meta(saturation=saturation)))
+        with thread_pool(2) as pool:
+            apply_to_file(FileSource.of(path), tmp_path / "out.fits", [parse_step("stretch:hdr")], pool, 2, rows=26)
+        same(read(tmp_path / "out.fits"), apply(read(path), "stretch:hdr"), atol)
 
 
 @pytest.mark.parametrize("gradient", GRADIENTS)

@@ -144,9 +144,9 @@ def lupton_colours(x, first, last, factor, blacks, scale, top, cells, start, shi
 
 
 @fast_kernel
-def fade_colours(x, first, last, origin, factor, top, cells, start, shift, above, below, out):
+def fade_colours(x, first, last, factor, top, cells, start, shift, above, below, out):
     """Levels, 0 at least; where the largest channel m is above 1, brought to 1 at most along their hue: of c / m that
-    share of the distance from white is left that the table says to m - 1. ``out`` begins at pixel ``origin``."""
+    share of the distance from white is left that the table says to m - 1."""
     channels = x.shape[0]
     largest, left = np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32)
     zero, one = np.float32(0), np.float32(1)
@@ -164,7 +164,7 @@ def fade_colours(x, first, last, origin, factor, top, cells, start, shift, above
         if not bright > one:
             # Most of a sky is dark: nothing to look up.
             for c in range(channels):
-                own, done = x[c, begin : begin + n], out[c, begin - origin : begin - origin + n]
+                own, done = x[c, begin : begin + n], out[c, begin : begin + n]
                 for i in range(n):
                     v = own[i] * factor
                     done[i] = zero if v < zero else v
@@ -178,7 +178,7 @@ def fade_colours(x, first, last, origin, factor, top, cells, start, shift, above
             largest[i] = one - share if m > one else zero
             left[i] = share / m if m > one else one
         for c in range(channels):
-            own, done = x[c, begin : begin + n], out[c, begin - origin : begin - origin + n]
+            own, done = x[c, begin : begin + n], out[c, begin : begin + n]
             for i in range(n):
                 v = own[i] * factor
                 v = zero if v < zero else v

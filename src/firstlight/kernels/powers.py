@@ -1,4 +1,4 @@
-"""Powers of numbers in double precision, in a form that becomes vector code: libraries do one number at a time."""
+"""Powers of numbers in a form that becomes vector code: libraries do one number at a time."""
 
 from __future__ import annotations
 
@@ -52,3 +52,65 @@ def power(x, exponent):
     e = 1 / 720.0 + f * (1 / 5040.0 + f * (1 / 40320.0 + f * e))
     e = 1.0 + f * (1.0 + f * (0.5 + f * (1 / 6.0 + f * (1 / 24.0 + f * (1 / 120.0 + f * e)))))
     return e * _number((_bits(shifted) + np.int64(1023)) << np.int64(52))
+
+
+_HALVED = 0x3F3504F3
+"""Bits of the root of 1/2 in float32."""
+
+
+def _above_root(builder, number):
+    """How many bits the number, as a whole number of 32 bits, lies above the root of 1/2."""
+    return builder.sub(builder.bitcast(number, ir.IntType(32)), ir.Constant(ir.IntType(32), _HALVED))
+
+
+@intrinsic
+def _doublings(typing_context, number):
+    """How often a float32 number is 2 times one between the roots of 1/2 and 2."""
+
+    def generate(context, builder, signature, args):
+        bits = builder.ashr(_above_root(builder, args[0]), ir.Constant(ir.IntType(32), 23))
+        return builder.sitofp(bits, ir.FloatType())
+
+    return types.float32(types.float32), generate
+
+
+@intrinsic
+def _without_doublings(typing_context, number):
+    """That one."""
+
+    def generate(context, builder, signature, args):
+        bits = builder.and_(_above_root(builder, args[0]), ir.Constant(ir.IntType(32), 0x7FFFFF))
+        return builder.bitcast(builder.add(bits, ir.Constant(ir.IntType(32), _HALVED)), ir.FloatType())
+
+    return types.float32(types.float32), generate
+
+
+@intrinsic
+def _doubled(typing_context, shifted):
+    """2 to the power of the whole number that was rounded to the last bits of a float32 number."""
+
+    def generate(context, builder, signature, args):
+        number = ir.IntType(32)
+        bits = builder.add(builder.bitcast(args[0], number), ir.Constant(number, 127))
+        return builder.bitcast(builder.shl(bits, ir.Constant(number, 23)), ir.FloatType())
+
+    return types.float32(types.float32), generate
+
+
+@inner_kernel
+def short_power(x, exponent):
+    """float32 ``x`` of 0..1 to a power above 0, float32, right to 3e-7; 0 stays 0."""
+    one = np.float32(1)
+    m = _without_doublings(x)
+    s = (m - one) / (m + one)
+    q = s * s
+    series = np.float32(1 / 5) + q * np.float32(1 / 7)
+    series = one + q * (np.float32(1 / 3) + q * series)
+    y = exponent * (_doublings(x) + np.float32(2.885390081777927) * s * series)
+    y = y if y > np.float32(-126) else np.float32(-126)
+    shifted = y + np.float32(12582912.0)
+    f = (y - (shifted - np.float32(12582912.0))) * np.float32(0.6931471805599453)
+    e = np.float32(1 / 120) + f * (np.float32(1 / 720) + f * np.float32(1 / 5040))
+    e = one + f * (one + f * (np.float32(0.5) + f * (np.float32(1 / 6) + f * (np.float32(1 / 24) + f * e))))
+    found = e * _doubled(shifted)
+    return found if x > np.float32(0) else np.float32(0)

@@ -141,9 +141,15 @@ def prepare(
         operation = each.operation
         chain = Chain(tuple(works), tuple(margins))
         needs_white = operation.family == "stretch" and (operation.id != "stretch:black" or each.params.fraction)  # type: ignore[attr-defined]
+        blind = bool(needs_white) and not _knows_white(chain.on(source, 0, min(2, source.shape[1])))
         if operation.survey is not None:
+            if blind:
+                _, white = _sampled(source, chain, executor, workers, rows)
+                works.append(lambda band, _, white=white: _brought(band, white))
+                margins.append(0)
+                chain = Chain(tuple(works), tuple(margins))
             works.append(_surveyed(each, source, chain, executor, workers, rows))
-        elif operation.settle is not None or (needs_white and not _knows_white(source.band(0, 1), steps, len(works))):
+        elif operation.settle is not None or blind:
             sample, white = _sampled(source, chain, executor, workers, rows)
             works.append(_bound(each, sample, white, bool(needs_white)))
         elif operation.learn is not None:
@@ -169,10 +175,10 @@ def _learnt(each: Step, source: ChainSource) -> BandWork:
     return lambda image, top: each.signed(image, work(image, top))
 
 
-def _knows_white(row: Image, steps: Sequence[Step], done: int) -> bool:
-    return row.unit == PixelUnit.NORMALISED or any(s.operation.family == "stretch" for s in steps[:done]) or (
-        bool(row.meta.saturation) and (row.unit == PixelUnit.ADU or bool(row.meta.gain))
-    )  # fmt: skip
+def _knows_white(rows: Image) -> bool:
+    """Whether an image like these rows tells its white level without a look at its pixels."""
+    known = bool(rows.meta.saturation) and (rows.unit == PixelUnit.ADU or bool(rows.meta.gain))
+    return rows.unit == PixelUnit.NORMALISED or known
 
 
 def _sampled(
@@ -209,18 +215,20 @@ def _sampled(
 def _bound(each: Step, sample: Image, white: float | None, needs_white: bool) -> BandWork:
     """The step with what was measured: its levels, and white where the header does not tell it."""
 
-    def brought(image: Image) -> Image:
-        if white is None or not needs_white:
-            return image
-        factor = np.float32(1.0 / white)
-        variance = None if image.variance is None else image.variance * factor**2
-        return image.replace(data=image.data * factor, variance=variance, unit=PixelUnit.NORMALISED)
-
-    settle = each.operation.settle
+    white, settle = white if needs_white else None, each.operation.settle
     if settle is None:
-        return lambda image, _: each(brought(image))
-    settled = settle(brought(sample), each.params)
-    return lambda image, _: each.signed(image, settled(brought(image)))
+        return lambda image, _: each(_brought(image, white))
+    settled = settle(_brought(sample, white), each.params)
+    return lambda image, _: each.signed(image, settled(_brought(image, white)))
+
+
+def _brought(image: Image, white: float | None) -> Image:
+    """The image over its white level; None: that is known from its header."""
+    if white is None:
+        return image
+    factor = np.float32(1.0 / white)
+    variance = None if image.variance is None else image.variance * factor**2
+    return image.replace(data=image.data * factor, variance=variance, unit=PixelUnit.NORMALISED)
 
 
 def _surveyed(each: Step, source: FileSource, chain: Chain, executor: Executor, workers: int, rows: int) -> BandWork:

@@ -9,11 +9,17 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from firstlight.errors import InputError
+from firstlight.kernels.exposures import spread_weights
 from firstlight.model.flags import EXCLUDED, has
 from firstlight.model.image import Image, PixelUnit, State
 from firstlight.ops.color.together import flags_of, joined_meta, mean_of_good, need_alike
+from firstlight.ops.parts import each_part
 from firstlight.ops.registry import Params
-from firstlight.ops.stretch.hdr import Exposure, blend_by_entropy
+from firstlight.ops.stretch.bends import bend_of
+from firstlight.ops.stretch.exposures import Mesh, levels_of, shares_of_brightness, weights_by_entropy
+from firstlight.ops.stretch.gamma import Gamma
+from firstlight.ops.stretch.gamma import curve as power
+from firstlight.ops.stretch.hdr import code, strips
 from firstlight.ops.stretch.levels import white_level
 from firstlight.ops.stretch.numbers import parse_numbers
 from firstlight.units import Px
@@ -41,7 +47,7 @@ class Exposures(Params):
     """How exposures are blended."""
 
     radius: Annotated[Px, Field(ge=1, le=512)] = 32
-    """Of the disk in which the entropy is measured."""
+    """Half the side of the square in which the entropy is measured."""
     smooth: Annotated[Px, Field(ge=0, le=512)] = 16
     """The weights are averaged over so many px (standard deviation)."""
     gamma: Annotated[float, Field(ge=0.2, le=10)] = 2.4
@@ -108,16 +114,7 @@ def blended_exposures(images: Sequence[Image], p: Exposures) -> Image:
     known = all(image.meta.exposure for image in images)
     ordered = sorted(images, key=lambda image: image.meta.exposure or 0.0) if known else list(images)
 
-    def exposure(image: Image) -> Exposure:
-        factor = np.float32(p.white / white_level(image))
-
-        def rows(part: slice) -> np.ndarray:
-            gap = has(image.flags[:, part], EXCLUDED)
-            return np.clip(np.where(gap, np.float32(0), image.data[:, part]) * factor, 0, 1)
-
-        return rows
-
-    data = blend_by_entropy([exposure(i) for i in ordered], images[0].shape, p.radius, p.smooth, p.gamma)
+    data = _blended(ordered, p)
     flags = np.broadcast_to(flags_of(*images), data.shape).copy()
     return images[0].replace(
         data=data,
@@ -127,3 +124,43 @@ def blended_exposures(images: Sequence[Image], p: Exposures) -> Image:
         state=State.STRETCHED,
         meta=joined_meta(images),
     )
+
+
+def _blended(images: Sequence[Image], p: Exposures) -> np.ndarray:
+    """Mean of exposures, shortest first, weighted by their local entropy; its largest value 1, to the power 1 / gamma.
+
+    The exposures are cut at white twice, some rows at a time, so that none is in memory once more.
+    """
+    channels, height, width = shape = images[0].shape
+    mesh, shares = Mesh.of((height, width), p.radius, p.smooth), shares_of_brightness(channels)
+    factors = [np.float32(p.white / white_level(image)) for image in images]
+
+    def cut(image: Image, factor: np.float32, rows: slice) -> np.ndarray:
+        gap = has(image.flags[:, rows], EXCLUDED)
+        return np.clip(np.where(gap, np.float32(0), image.data[:, rows]) * factor, 0, 1)
+
+    def look(rows: slice) -> list[np.ndarray]:
+        lights = (np.tensordot(shares, cut(image, f, rows), 1) for image, f in zip(images, factors))
+        return [levels_of(_means(light, mesh.side)) for light in lights]
+
+    seen = each_part(look, strips(shape, mesh.cell))
+    knots = weights_by_entropy([np.concatenate(each) for each in zip(*seen)], mesh)
+    out = np.zeros(shape, np.float32)
+
+    def blend(rows: slice) -> float:
+        weight = np.empty((rows.stop - rows.start, width), np.float32)
+        for image, factor, own in zip(images, factors, knots):
+            spread_weights(own, mesh.cell, rows.start, weight)
+            out[:, rows] += cut(image, factor, rows) * weight
+        return float(out[:, rows].max())
+
+    top = max(each_part(blend, strips(shape, 1)))
+    scale, bend = np.float32(1 / (top if top > 0 else 1.0)), bend_of(power, Gamma(gamma=p.gamma))
+    each_part(lambda rows: code(out[:, rows], scale, bend), strips(shape, 1))
+    return out
+
+
+def _means(plane: np.ndarray, side: int) -> np.ndarray:
+    """Of squares of pixels."""
+    rows, columns = plane.shape[0] // side, plane.shape[1] // side
+    return plane[: rows * side, : columns * side].reshape(rows, side, columns, side).mean(axis=(1, 3))

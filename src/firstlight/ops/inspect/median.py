@@ -52,7 +52,7 @@ def in_order(values: np.ndarray, places: list[int]) -> list[np.ndarray]:
         low = sample[at - reach] if at >= reach else np.float32(-np.inf)
         high = sample[at + reach] if at + reach < len(sample) else np.float32(np.inf)
         below, n = gather_between(flat, low, high, between)
-        inside = below <= place and place + 1 < below + n or (place + 1 == len(flat) == below + n)
+        inside = (below <= place and place + 1 < below + n) or (place + 1 == len(flat) == below + n)
         found.append(_counted(between[:n], place - below) if inside else _counted(flat, place))
     return found
 

@@ -54,22 +54,13 @@ def faded(light: np.ndarray, clipexp: float, factor: float = 1.0) -> np.ndarray:
     """Colours (channel, y, x) times a factor, 0 at least and brought to 1 at most, their hue kept."""
     out = np.empty(light.shape, np.float32)
     x = across(light)
-    each_row_part(light.shape, lambda first, last: _fade(x, first, last, 0, factor, clipexp, across(out)))
+    each_row_part(light.shape, lambda first, last: _fade(x, first, last, factor, clipexp, across(out)))
     return out
 
 
-def faded_rows(light: np.ndarray, rows: slice, clipexp: float, factor: float) -> np.ndarray:
-    """`faded` of some rows alone."""
-    channels, _, width = light.shape
-    out = np.empty((channels, rows.stop - rows.start, width), np.float32)
-    first = rows.start * width
-    _fade(across(light), first, rows.stop * width, first, factor, clipexp, across(out))
-    return out
-
-
-def _fade(x: np.ndarray, first: int, last: int, shift: int, factor: float, clipexp: float, out: np.ndarray) -> None:
-    table = _table(clipexp)
-    fade_colours(x, first, last, shift, np.float32(factor), table.high, *table.grid, out)
+def _fade(x: np.ndarray, first: int, last: int, factor: float, clipexp: float, out: np.ndarray) -> None:
+    table = fading(clipexp)
+    fade_colours(x, first, last, np.float32(factor), table.high, *table.grid, out)
 
 
 def code(light: np.ndarray) -> None:
@@ -85,7 +76,7 @@ def code(light: np.ndarray) -> None:
 
 
 @lru_cache(maxsize=8)
-def _table(clipexp: float) -> Table:
+def fading(clipexp: float) -> Table:
     """The saturation that is left of a colour so much above white."""
     found = tabulated(lambda above: (np.log2(above + 1) + 1) ** -clipexp, 0.0, FURTHEST, 0.0)
     if found is None:

@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import cache
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
 
-from firstlight.kernels.entropy import add_exposure, local_entropy
+from firstlight.kernels.exposures import blend_exposures, coarse_exposures
+from firstlight.kernels.flagged import all_bits
 from firstlight.model.flags import EXCLUDED, has
 from firstlight.model.image import Image, PixelUnit, State
-from firstlight.ops.parts import each_part, each_plane_part
+from firstlight.ops.parts import each_part
 from firstlight.ops.registry import Params, Reach, operation
-from firstlight.ops.stretch.bends import bend_of
-from firstlight.ops.stretch.colorimetric import faded_rows
-from firstlight.ops.stretch.gamma import Gamma
-from firstlight.ops.stretch.gamma import curve as power
-from firstlight.ops.stretch.levels import joined_flags, set_bits, white_level
-from firstlight.ops.stretch.srgb import curve as srgb
+from firstlight.ops.stretch.bends import Bend
+from firstlight.ops.stretch.colorimetric import fading
+from firstlight.ops.stretch.exposures import NOTHING, Mesh, levels_of, shares_of_brightness, weights_by_entropy
+from firstlight.ops.stretch.levels import joined_flags, white_level
+from firstlight.ops.survey import Look, Rows, Survey
 from firstlight.units import Px
 
-Exposure = Callable[[slice], np.ndarray]
-"""Rows of an exposure: (channel, rows, x) in 0..1."""
-LUMA = (0.2126, 0.7152, 0.0722)
-FINEST = 8
-"""px: the disk is looked at in pixels so large that its radius is this: entropy is smooth, and noise of single pixels
-tells nothing."""
-STRIP = 200_000
-"""Pixels of a channel that are blended together: what is made of them stays in the cache."""
-SILENT = 1e-4
-"""Sum of entropies, bits, below which no exposure shows anything."""
+STRIP = 60_000
+"""Pixels of a channel that are done together: they stay in the cache."""
 
 
 class Hdr(Params):
@@ -40,7 +30,7 @@ class Hdr(Params):
     bright: Annotated[float, Field(gt=0, le=1e6)] = 1.0
     """Factor of the shortest exposure."""
     radius: Annotated[Px, Field(ge=1, le=512)] = 32
-    """Of the disk in which the entropy is measured."""
+    """Half the side of the square in which the entropy is measured."""
     smooth: Annotated[Px, Field(ge=0, le=512)] = 16
     """The weights are averaged over so many px (standard deviation), or their edges would show."""
     gamma: Annotated[float, Field(ge=0.2, le=10)] = 2.4
@@ -49,12 +39,64 @@ class Hdr(Params):
     """How soon colours beyond white fade in an exposure (see `stretch:colorimetric`)."""
 
 
-@operation("stretch:hdr", version=2, reach=Reach.FRAME, gives=State.STRETCHED)
+def _survey(like: Image, height: int, p: Hdr) -> Survey:
+    channels, _, width = like.shape
+    factors = (p.bright * 2.0 ** np.arange(p.steps) / white_level(like)).astype(np.float32)
+    mesh, fading_table = Mesh.of((height, width), p.radius, p.smooth), fading(p.clipexp)
+    faded = (fading_table.high, *fading_table.grid)
+    shares = shares_of_brightness(channels)
+
+    def see(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+        light = _light(rows.data, rows.flags)
+        squares = len(light[0]) // mesh.side, width // mesh.side
+        seen, peaks = np.empty((p.steps, *squares), np.float32), np.empty(squares, np.float32)
+        coarse_exposures(light, factors, shares, mesh.side, *faded, seen, peaks)
+        for axis in (0, 1):
+            peaks = np.maximum.reduceat(peaks, range(0, squares[axis], mesh.block), axis=axis)
+        return levels_of(seen), peaks
+
+    def settle(found: list[Any]) -> Any:
+        levels = np.concatenate([levels for levels, _ in found], axis=1)
+        knots = weights_by_entropy(list(levels), mesh)
+        mean = np.tensordot(factors, knots, 1)
+        peaks = np.concatenate([peaks for _, peaks in found])
+        if peaks.max() * factors[0] >= 1:
+            top = 1.0
+        else:
+            # What the blend makes of the brightest pixel of each block.
+            blended = np.empty(peaks.shape, np.float32)
+            one = np.float32(1)
+            blend_exposures((peaks,), 0, factors, knots, mean, 1, *faded, one, one, (blended,))
+            top = float(blended.max())
+        scale, exponent = np.float32(1 / (top if top > 0 else 1.0)), np.float32(1 / p.gamma)
+
+        def work(image: Image, first: int) -> Image:
+            out = np.empty(image.shape, np.float32)
+
+            def blend(rows: slice) -> None:
+                light = _light(image.data[:, rows], image.flags[:, rows])
+                at = first + rows.start
+                blend_exposures(
+                    light, at, factors, knots, mean, mesh.cell, *faded, scale, exponent, tuple(out[:, rows])
+                )
+
+            each_part(blend, strips(image.shape, mesh.cell))
+            return image.replace(
+                data=out, variance=None, unit=PixelUnit.NORMALISED, flags=joined_flags(image), checked=True
+            )
+
+        return work
+
+    looks = [Look(np.arange(rows.start, rows.stop), see) for rows in strips((0, height, width), mesh.cell)]
+    return Survey(looks, settle)
+
+
+@operation("stretch:hdr", version=3, reach=Reach.FRAME, gives=State.STRETCHED, survey=_survey)
 def hdr(image: Image, p: Hdr) -> Image:
     """Blend exposures 1, 2, 4 ... times the light, each weighted by the entropy about a pixel: faint and bright show.
 
     Each exposure is brought to white along its hue; the entropy is that of its brightness, coded for a screen in 8
-    bits, in a disk. Where no exposure tells anything, dark pixels take the longest, white ones the shortest. The mean
+    bits, in a square. Where no exposure tells anything, dark pixels take the longest, white ones the shortest. The mean
     is scaled so that its brightest pixel is white. Levels are fractions of white: the saturation level, or the largest
     value where no saturation is known; what lies below 0 is clipped. Subtract the sky first (`stretch:black`).
 
@@ -70,128 +112,27 @@ def hdr(image: Image, p: Hdr) -> Image:
     >>> float(out.max()), bool(out[0, 16, 24] > 0.3)
     (1.0, True)
     """
-    white, gaps = white_level(image), bool(set_bits(image) & EXCLUDED)
-
-    light = np.ascontiguousarray(image.data)
-
-    def exposure(factor: float) -> Exposure:
-        def rows(part: slice) -> np.ndarray:
-            if gaps:
-                data = np.where(has(image.flags[:, part], EXCLUDED), np.float32(0), image.data[:, part])
-                return faded_rows(data, slice(0, data.shape[1]), p.clipexp, factor)
-            return faded_rows(light, part, p.clipexp, factor)
-
-        return rows
-
-    data = blend_by_entropy(
-        [exposure(p.bright * 2.0**k / white) for k in range(p.steps)], image.shape, p.radius, p.smooth, p.gamma
-    )
-    return image.replace(data=data, variance=None, unit=PixelUnit.NORMALISED, flags=joined_flags(image), checked=True)
+    survey = _survey(image, image.shape[1], p)
+    return survey.settle(survey.seen(image))(image, 0)
 
 
-def blend_by_entropy(
-    exposures: Sequence[Exposure], shape: tuple[int, int, int], radius: int, smooth: int, gamma: float = 1.0
-) -> np.ndarray:
-    """Mean of exposures, shortest first, weighted by their local entropy; scaled to a largest value of 1 and raised to
-    1 / gamma.
-
-    The exposures are made twice, some rows at a time, so that none is in memory as a whole.
-    """
-    channels, height, width = shape
-    shares = np.array(LUMA if channels == 3 else [1 / channels] * channels, np.float32)
-    side = max(min(radius // FINEST, height, width), 1)
-    strip = max(STRIP // (width * side), 1) * side
-    strips = [slice(top, min(top + strip, height)) for top in range(0, height, strip)]
-    lumas = np.empty((len(exposures), height // side, width // side), np.float32)
-
-    def look(rows: slice) -> None:
-        there = slice(rows.start // side, min(rows.stop // side, lumas.shape[1]))
-        for exposure, luma in zip(exposures, lumas):
-            seen = sum(share * plane for share, plane in zip(shares, exposure(rows)))
-            luma[there] = _coarse(seen, side)  # type: ignore[arg-type]
-
-    each_part(look, strips)
-    maps = each_part(lambda luma: _entropy(luma, radius, smooth, side), lumas)
-    out = np.empty(shape, np.float32)
-
-    def blend(rows: slice) -> float:
-        total, weights = np.zeros((channels, rows.stop - rows.start, width), np.float32), _nothing(rows, width)
-        shown: list[np.ndarray] = []
-        for exposure, coarse in zip(exposures, maps):
-            shown = [*shown[:1], exposure(rows)]
-            _add(shown[-1], coarse, side, rows, total, weights)
-        silent = weights < SILENT
-        np.divide(total, np.where(silent, np.float32(1), weights), out=total)
-        if silent.any():
-            # Nothing to see in any of them: black in the longest is black, all else is white even in the shortest.
-            first, last = shown[0], shown[-1]
-            total = np.where(silent, np.where(last.mean(axis=0) < 0.5, last, first), total)
-        out[:, rows] = total
-        return float(total.max(initial=0.0))
-
-    top = max(each_part(blend, strips), default=0.0)
-    bend = bend_of(power, Gamma(gamma=gamma))
-    nothing, factor = np.empty(0, np.float32), np.float32(1 / (top if top > 0 else 1.0))
-
-    def code(channel: int, rows: slice) -> None:
-        plane = out[channel, rows].reshape(-1)
-        bend.on(plane, factor, nothing, plane, nothing)
-
-    each_plane_part(shape, code)
-    return out
+def strips(shape: tuple[int, int, int], multiple: int) -> list[slice]:
+    """Rows that are done together, so many or a multiple of it at once; the last may have up to twice as many."""
+    _, height, width = shape
+    rows = max(STRIP // (width * multiple), 1) * multiple
+    tops = list(range(0, max(height - multiple + 1, 1), rows))
+    return [slice(top, bottom) for top, bottom in zip(tops, [*tops[1:], height])]
 
 
-def entropy_map(luma: np.ndarray, radius: int, smooth: int = 0) -> np.ndarray:
-    """Entropy, bits, of the brightness in a disk about each pixel of a plane in 0..1."""
-    height, width = luma.shape
-    side, rows = max(min(radius // FINEST, height, width), 1), slice(0, height)
-    found, none = _nothing(rows, width), np.empty((0, height, width), np.float32)
-    _add(none, _entropy(_coarse(luma, side), radius, smooth, side), side, rows, none, found)
-    return found
+def code(light: np.ndarray, factor: np.float32, bend: Bend) -> None:
+    """Bend rows (channel, y, x) times a factor, in place."""
+    for plane in light:
+        flat = plane.reshape(-1)
+        bend.on(flat, factor, NOTHING, flat, NOTHING)
 
 
-def _coarse(plane: np.ndarray, side: int) -> np.ndarray:
-    """Means of squares of pixels."""
-    if side == 1:
-        return plane
-    rows, columns = plane.shape[0] // side, plane.shape[1] // side
-    return plane[: rows * side, : columns * side].reshape(rows, side, columns, side).mean(axis=(1, 3))
-
-
-def _entropy(coarse: np.ndarray, radius: int, smooth: int, side: int) -> np.ndarray:
-    levels = (srgb(coarse) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
-    found = np.empty(levels.shape, np.float32)
-    local_entropy(levels, *_disk(max(radius // side, 1)), found)
-    if not smooth:
-        return found
-    from scipy.ndimage import gaussian_filter
-
-    return gaussian_filter(found, smooth / side, mode="nearest")
-
-
-def _nothing(rows: slice, width: int) -> np.ndarray:
-    return np.zeros((rows.stop - rows.start, width), np.float32)
-
-
-def _add(
-    light: np.ndarray, coarse: np.ndarray, side: int, rows: slice, total: np.ndarray, weights: np.ndarray
-) -> None:  # fmt: skip
-    """Add rows of an exposure, weighted by a plane of squares that is straight between their middles."""
-    down = _between(np.arange(rows.start, rows.stop), side, coarse.shape[0])
-    along = _between(np.arange(weights.shape[1]), side, coarse.shape[1])
-    add_exposure(light, coarse, *down, *along, total, weights)
-
-
-def _between(pixels: np.ndarray, side: int, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The squares before and after pixels along an axis of ``n`` squares, and how far they are towards the second."""
-    at = (pixels.astype(np.float32) + np.float32(0.5)) / np.float32(side) - np.float32(0.5)
-    low = np.clip(np.floor(at).astype(int), 0, n - 1)
-    return low, np.minimum(low + 1, n - 1), np.clip(at - low, 0, 1).astype(np.float32)
-
-
-@cache
-def _disk(radius: int) -> tuple[np.ndarray, int, np.ndarray]:
-    across = np.arange(-radius, radius + 1)
-    rim = np.floor(np.sqrt(radius**2 - across**2)).astype(np.int64)
-    n = np.arange(int((2 * rim + 1).sum()) + 2, dtype=np.float64)
-    return rim, radius, n * np.log2(np.maximum(n, 1))
+def _light(data: np.ndarray, flags: np.ndarray) -> tuple[np.ndarray, ...]:
+    """The planes; pixels that hold no number are 0."""
+    if any(all_bits(np.ascontiguousarray(plane).reshape(-1)) & EXCLUDED for plane in flags):
+        data = np.where(has(flags, EXCLUDED), np.float32(0), data)
+    return tuple(map(np.ascontiguousarray, data))
