@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+import tifffile
+from PIL import Image as Pillow
 
 from firstlight import apply, read, write
 from firstlight.cli.main import run
-from firstlight.model.image import Image
+from firstlight.model.image import Image, State
 from firstlight.model.meta import Kind, Meta
 
 
@@ -106,3 +108,47 @@ def test_bands(light, tmp_path, capsys):
     mask = ["--frame", f"mask={light}", "--bands"]
     refused(["apply", light, tmp_path / "o.fits", "abr:polynomial", *mask], "takes further ones", capsys)
     refused(["apply", light, tmp_path / "o.tif", "stretch:gamma", "--bands"], "only FITS is written", capsys)
+
+
+RAMP = np.tile(np.arange(0, 256, 4, dtype=np.uint8), (48, 1))
+
+
+def test_a_linear_picture_of_8_bits(tmp_path):
+    Pillow.fromarray(RAMP).save(tmp_path / "guide.png")
+    assert read(tmp_path / "guide.png").state is State.STRETCHED
+    out = tmp_path / "guide.fits"
+    steps = ["cal:constant:do=multiply,value=255"]
+    assert run(["apply", str(tmp_path / "guide.png"), str(out), "abr:uniform"]) == 2
+    assert run(["apply", str(tmp_path / "guide.png"), str(out), "stretch:linear:inverse=true", *steps]) == 0
+    image = read(out)
+    assert image.state is State.LINEAR
+    np.testing.assert_allclose(image.data[0], RAMP, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif"])
+def test_a_finished_picture_keeps_its_brightness(tmp_path, name):
+    # Values of 0 to 255 were taken for 0 to 1, and all came out white.
+    Pillow.fromarray(np.stack([RAMP, RAMP // 2, RAMP // 4], -1)).save(tmp_path / name)
+    before = np.asarray(Pillow.open(tmp_path / name)).astype(int)
+    assert run(["apply", str(tmp_path / name), str(tmp_path / "out.png"), "color:saturation:factor=1"]) == 0
+    assert np.abs(np.asarray(Pillow.open(tmp_path / "out.png")) - before).max() <= 1
+    assert run(["picture", str(tmp_path / name), str(tmp_path / "shown.png")]) == 0
+    assert np.abs(np.asarray(Pillow.open(tmp_path / "shown.png")) - before).max() <= 1
+
+
+@pytest.mark.parametrize("ending", ["fits", "png"])
+def test_a_stretched_picture_of_16_bits(tmp_path, ending):
+    values = RAMP.astype(np.uint16) * 257
+    tifffile.imwrite(tmp_path / "shown.tif", values)
+    assert read(tmp_path / "shown.tif").state is State.LINEAR
+    out = tmp_path / f"out.{ending}"
+    if ending == "png":
+        assert run(["apply", str(tmp_path / "shown.tif"), str(out), "meta:nothing"]) == 2
+        assert run(["apply", str(tmp_path / "shown.tif"), str(out), "stretch:linear"]) == 0
+        np.testing.assert_array_equal(np.asarray(Pillow.open(out)), RAMP)
+        return
+    steps = ["stretch:linear", "stretch:srgb:inverse=true"]
+    assert run(["apply", str(tmp_path / "shown.tif"), str(out), *steps]) == 0
+    coded = RAMP[0] / 255
+    light = np.where(coded <= 0.04045, coded / 12.92, ((coded + 0.055) / 1.055) ** 2.4)
+    np.testing.assert_allclose(read(out).data[0, 0], light, atol=1e-6)

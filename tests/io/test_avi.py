@@ -13,7 +13,7 @@ from firstlight.errors import FrameError
 from firstlight.io.avi import open_avi
 from firstlight.io.index import decode_frames, encode_frames
 from firstlight.io.read import open_frame, open_frames
-from firstlight.model.image import State
+from firstlight.model.image import PixelUnit, State
 
 
 def chunk(name, content):
@@ -91,7 +91,8 @@ def test_motion_jpeg_is_stretched(tmp_path):
     assert len(frames) == 2
     image = frames[1].read()
     assert image.state is State.STRETCHED
-    np.testing.assert_allclose(image.data, np.stack([smooth] * 3), atol=4)
+    np.testing.assert_allclose(image.data * 255, np.stack([smooth] * 3), atol=4)
+    assert (image.unit, image.meta.saturation) == (PixelUnit.NORMALISED, 1.0)
     with pytest.raises(FrameError, match="24 x 16 px, the header says 24 x 18"):
         open_avi(write_avi(tmp_path / "b.avi", [stored.getvalue()], 24, 18, 24, b"MJPG"))[0].read()
 

@@ -23,7 +23,7 @@ def test_types(tmp_path, compression, dtype, order):
     tifffile.imwrite(tmp_path / "a.tif", pixels, compression=compression, byteorder=order)
     frame = open_frame(tmp_path / "a.tif")
     assert frame.seekable == (compression is None)
-    np.testing.assert_array_equal(frame.read().data[0], pixels)
+    np.testing.assert_allclose(frame.read().data[0], pixels * (np.float32(1 / 255) if dtype == "u1" else 1), rtol=2e-7)
     np.testing.assert_array_equal(frame.rows(10, 13)[0], pixels[10:13])
 
 
@@ -58,7 +58,7 @@ def test_compression_of_another_writer(tmp_path, smooth, compression):
     np.testing.assert_array_equal(read(tmp_path / "a.tif").data[0], pixels)
     colors = (np.dstack([pixels, pixels // 2, pixels // 3]) % 251).astype(np.uint8)
     Pillow.fromarray(colors).save(tmp_path / "b.tif", compression=compression)
-    np.testing.assert_array_equal(read(tmp_path / "b.tif").data, colors.transpose(2, 0, 1))
+    np.testing.assert_array_equal(open_frame(tmp_path / "b.tif").rows(0, 400), colors.transpose(2, 0, 1))
 
 
 @pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate"])

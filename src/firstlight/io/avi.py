@@ -14,7 +14,7 @@ from firstlight.errors import FrameError
 from firstlight.io.cards import Card
 from firstlight.io.frame import Frame
 from firstlight.io.header import meta_from_header
-from firstlight.model.image import State
+from firstlight.model.image import PixelUnit, State
 
 _BITMAP = struct.Struct("<IiiHH4s")
 _GREY = {b"Y800": 1, b"Y8  ": 1, b"GREY": 1, b"Y16 ": 2, b"Y16\0": 2}
@@ -67,7 +67,7 @@ def open_avi(path: Path) -> list[Frame]:
         notes.append("Motion JPEG: taken as stretched (coded for the eye), not linear")
     cards: list[Card] = [("ROWORDER", "BOTTOM-UP", "AVI bitmap")] if bottom_up else []
     meta = meta_from_header(cards, path, shape)
-    white = 65535.0 if depth == 2 else 255.0
+    white = 1.0 if is_jpeg else 255.0 if depth != 2 else 65535.0
     meta = meta.replace(
         saturation=white, sources={**meta.sources, "saturation": "bit depth"}, notes=(*meta.notes, *notes)
     )
@@ -79,6 +79,8 @@ def open_avi(path: Path) -> list[Frame]:
             meta=meta,
             source=AviSource(path, start, size, shape, 0 if is_jpeg else depth),
             seekable=not is_jpeg,
+            scale=1 / 255 if is_jpeg else 1.0,
+            unit=PixelUnit.NORMALISED if is_jpeg else PixelUnit.ADU,
             state=State.STRETCHED if is_jpeg else State.LINEAR,
             number=number,
         )

@@ -9,7 +9,7 @@ from typing import Any
 
 from firstlight.io.cards import CARD, Card, parse_card
 
-_DESCRIPTION, _MAKE, _MODEL, _SOFTWARE, _ARTIST, _EXIF = 270, 271, 272, 305, 315, 34665
+DESCRIPTION, _MAKE, _MODEL, _SOFTWARE, _ARTIST, _EXIF = 270, 271, 272, 305, 315, 34665
 _EXPOSURE, _F_NUMBER, _ISO, _DATE, _OFFSET, _SUBSECONDS, _FOCAL, _SERIAL = (
     33434,
     33437,
@@ -87,7 +87,7 @@ def cards_of_tiff(page: Any) -> tuple[Card, ...]:
     if isinstance(inner, dict):
         numbers = {name: number for number, name in _NAMES.items()}
         tags.update({numbers[name]: value for name, value in inner.items() if name in numbers})
-    cards = cards_of_text(_text(tags.get(_DESCRIPTION)))
+    cards = cards_of_text(_text(tags.get(DESCRIPTION)))
     return cards or cards_of_exif({number: value for number, value in tags.items() if isinstance(number, int)})
 
 

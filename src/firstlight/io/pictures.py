@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from firstlight.errors import InputError
 from firstlight.io.atomic import atomic_path
+from firstlight.io.exif import DESCRIPTION
 from firstlight.io.fits_writer import format_card, is_writable
 from firstlight.io.icc import Space, into_space, profile
 from firstlight.io.png import write_png
@@ -76,7 +78,7 @@ def write_picture(
     elif suffix == ".png":
         write_png(path, pixels, text, story, profile(pixels.shape[2], linear=False, space=space))
     else:
-        _write_jpeg(path, pixels, story, quality, profile(pixels.shape[2], linear=False, space=space))
+        _write_jpeg(path, pixels, text, story, quality, profile(pixels.shape[2], linear=False, space=space))
 
 
 def write_float_tiff(path: Path, image: Image, story: str = "", space: Space = "srgb") -> None:
@@ -136,11 +138,15 @@ def _write_tiff(path: Path, pixels: np.ndarray, text: str, story: str, icc: byte
         )
 
 
-def _write_jpeg(path: Path, pixels: np.ndarray, story: str, quality: int, icc: bytes) -> None:
+def _write_jpeg(path: Path, pixels: np.ndarray, text: str, story: str, quality: int, icc: bytes) -> None:
     from PIL import Image as Pillow
 
     picture = Pillow.fromarray(np.ascontiguousarray(pixels if pixels.shape[2] == 3 else pixels[:, :, 0]))
     with atomic_path(path) as temporary:
-        # A comment of JPEG ends at 64 kB.
-        comment = {"comment": story} if 0 < len(story) < 65_000 else {}
-        picture.save(temporary, format="JPEG", quality=quality, subsampling=0, icc_profile=icc, **comment)
+        # A comment of JPEG ends at 64 kB, and so do its tags.
+        more: dict[str, Any] = {"comment": story} if 0 < len(story) < 65_000 else {}
+        if 0 < len(text) < 60_000:
+            tags = Pillow.Exif()
+            tags[DESCRIPTION] = text
+            more["exif"] = tags
+        picture.save(temporary, format="JPEG", quality=quality, subsampling=0, icc_profile=icc, **more)

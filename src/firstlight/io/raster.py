@@ -10,7 +10,7 @@ import numpy as np
 
 from firstlight.errors import FrameError
 from firstlight.io.cards import Card, Header
-from firstlight.io.exif import cards_of_exif, cards_of_text
+from firstlight.io.exif import DESCRIPTION, cards_of_exif, cards_of_text
 from firstlight.io.frame import Frame, Source
 from firstlight.io.header import meta_from_header
 from firstlight.io.open_fits import history_of, plate_of, unit_of
@@ -46,7 +46,8 @@ def open_picture(path: Path) -> list[Frame]:
         with Pillow.open(path) as picture:
             exif = picture.getexif()
             tags = {**exif, **exif.get_ifd(34665)}
-            cards = cards_of_text(str(picture.info.get("Description", ""))) or cards_of_exif(tags)
+            text = str(picture.info.get("Description", "") or tags.get(DESCRIPTION, ""))
+            cards = cards_of_text(text) or cards_of_exif(tags)
             channels = 1 if picture.mode in ("1", "L", "LA", "I;16") else 3
             shape = (channels, picture.height, picture.width)
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Pillow.DecompressionBombError) as error:
@@ -77,8 +78,8 @@ def picture_frame(
         notes = [*notes, "8 bits a colour: taken as stretched (coded for the eye), not linear"]
     white = float(np.iinfo(dtype).max) if dtype.kind in "ui" and dtype.itemsize <= 2 else None
     scale = 1.0
-    if white is not None and header.get("PIXUNIT") is not None and state is State.STRETCHED:
-        # Written by firstlight: 0..1 was stretched to the full range.
+    if white is not None and state is State.STRETCHED:
+        # What is coded for the eye goes from black, 0, to white, 1, whatever the depth.
         scale, unit = 1 / white, PixelUnit.NORMALISED
     saturation = meta.saturation
     if saturation is None and white is not None:
