@@ -131,7 +131,7 @@ def _tiles(facts: RunFacts) -> str:
     stars = [s["stars"] for s in whole if s.get("stars")]
     if stars:
         tiles.append((f"{max(stars):,}".replace(",", "\u2009"), "stars in the deepest stack"))
-    tiles.append((f"{len(facts.set_aside)}", "frames set aside"))
+    tiles.append((f"{len(facts.set_aside)}", "frame set aside" if len(facts.set_aside) == 1 else "frames set aside"))
     return '<ul class="tiles">' + "".join(f"<li><b>{n}</b><span>{words}</span></li>" for n, words in tiles) + "</ul>"
 
 
