@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import sys
 import textwrap
 import traceback
@@ -36,9 +35,7 @@ def reported(run: Callable[[], Any]) -> int:
         current().error = "interrupted"
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has seen enough (`firstlight ops | head`).
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        raise
     except OSError as error:
         if error.filename is None and error.errno not in (errno.ENOSPC, errno.EDQUOT):
             return _fault()

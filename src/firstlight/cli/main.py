@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -13,7 +13,7 @@ import click
 from firstlight import __version__
 from firstlight.cli.answer import answered, equipped
 from firstlight.cli.errors import reported
-from firstlight.cli.leave import leave
+from firstlight.cli.leave import READER_GONE, leave, let_go
 from firstlight.errors import nearest
 from firstlight.io.names import refuse_unreadable_name
 from firstlight.kernels.lean import be_program
@@ -86,8 +86,23 @@ COMMANDS = {name: (f"firstlight.cli.{name}", line) for lines in SECTIONS.values(
 """Command to its module and its line."""
 
 
+def _unless_the_reader_is_gone(act: Callable[[], Any]) -> Any:
+    """Click would end with 1, as if the command had failed."""
+    try:
+        return act()
+    except BrokenPipeError:
+        let_go()
+        raise click.exceptions.Exit(READER_GONE) from None
+
+
 class Commands(click.Group):
     """Knows its commands by name; imports only the one that is invoked. ``family:name`` is an operation."""
+
+    def make_context(self, *arguments: Any, **options: Any) -> click.Context:
+        return _unless_the_reader_is_gone(lambda: super(Commands, self).make_context(*arguments, **options))
+
+    def invoke(self, context: click.Context) -> Any:
+        return _unless_the_reader_is_gone(lambda: super(Commands, self).invoke(context))
 
     def list_commands(self, context: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -136,7 +151,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run the command line; returns the exit code.
 
     0: done. 1: the command says so (nothing came of it, files differ), or a fault of the program. 2: something the user
-    can put right. 130: interrupted.
+    can put right. 130: interrupted. 141: nobody reads what is said any more.
     """
 
     def invoke() -> Any:
@@ -144,7 +159,11 @@ def run(arguments: Sequence[str]) -> int:
             refuse_unreadable_name(word)
         return cli.main(args=list(arguments), prog_name="firstlight", standalone_mode=False)
 
-    return answered(invoke, arguments, reported)
+    try:
+        return answered(invoke, arguments, reported)
+    except BrokenPipeError:
+        let_go()
+        return READER_GONE
 
 
 def main() -> None:
