@@ -33,3 +33,14 @@ def test_a_disk_that_takes_no_more_is_told_and_the_old_file_stands(tmp_path, num
         write_half(target, number)
     assert target.read_bytes() == b"old"
     assert [path.name for path in tmp_path.iterdir()] == ["stack.fits"]
+
+
+@pytest.mark.parametrize(
+    "text", ["1000 requested and 0 written", "Not enough space on disk: requested 22184, available 0."]
+)
+def test_a_full_disk_that_is_told_without_its_number(tmp_path, text):
+    with pytest.raises(InputError, match="the disk is full after 2 kB of this file"):
+        with atomic_path(tmp_path / "stars.fits") as temporary:
+            temporary.write_bytes(bytes(2000))
+            raise OSError(text)
+    assert not list(tmp_path.iterdir())

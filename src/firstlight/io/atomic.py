@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from firstlight.errors import InputError
+
+_FULL = re.compile(r"requested and \d+ written|Not enough space on disk")
+"""How NumPy and astropy tell a full disk, without its number."""
 
 
 @contextmanager
@@ -45,15 +49,14 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         _flush_folder(path.parent)
     except OSError as error:
         written = temporary.stat().st_size if temporary.exists() else 0
-        # NumPy's own writing tells a full disk only by a text ("1000 requested and 0 written").
-        if error.errno in (errno.ENOSPC, errno.EDQUOT) or (error.errno is None and "requested and" in str(error)):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT) or (error.errno is None and _FULL.search(str(error))):
             raise InputError(
-                f"{path}: the disk is full after {written / 1e6:.1f} MB of this file; "
+                f"{path}: the disk is full after {_size(written)} of this file; "
                 "free more than that, or choose another place for the output"
             ) from error
         if error.errno == errno.EFBIG:
             raise InputError(
-                f"{path}: larger than this disk takes in one file ({written / 1e6:.1f} MB were written; FAT32 takes "
+                f"{path}: larger than this disk takes in one file ({_size(written)} were written; FAT32 takes "
                 "4 GB, `ulimit -f` may set less); choose another place for the output"
             ) from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.ESTALE, errno.ENODEV):
@@ -61,6 +64,10 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _size(n: int) -> str:
+    return f"{n / 1e6:.1f} MB" if n >= 1e6 else f"{n / 1e3:.0f} kB"
 
 
 def _flush_folder(folder: Path) -> None:
