@@ -39,8 +39,11 @@ def test_a_disk_that_takes_no_more_is_told_and_the_old_file_stands(tmp_path, num
     "text", ["1000 requested and 0 written", "Not enough space on disk: requested 22184, available 0."]
 )
 def test_a_full_disk_that_is_told_without_its_number(tmp_path, text):
-    with pytest.raises(InputError, match="the disk is full after 2 kB of this file"):
+    def write():
         with atomic_path(tmp_path / "stars.fits") as temporary:
             temporary.write_bytes(bytes(2000))
             raise OSError(text)
+
+    with pytest.raises(InputError, match="the disk is full after 2 kB of this file"):
+        write()
     assert not list(tmp_path.iterdir())
