@@ -206,3 +206,14 @@ def test_stars_are_transplanted():
         if (i, j) in {(round(a), round(b)) for a, b, _ in STARS[:25]}:
             wanted = sharp.data[0, j, i] - 100 - 0.2 * i
             assert out[j, i] - 250 - 0.2 * i == pytest.approx(wanted, rel=0.1)
+
+
+@pytest.mark.parametrize(("shift", "moved"), [(0.03, False), (0.2, True)])
+def test_what_lies_on_the_reference_to_hundredths_is_taken_as_it_is(shift, moved):
+    images = [field("R", 1), field("G", 2, dx=shift), field("B", 3)]
+    # Brighter stars, whose places are sure to a hundredth.
+    images = [image.replace(data=100 + 20 * (image.data - 100)) for image in images]
+    result = combine_channels("rgb", images)
+    assert (result.registrations[1] is not None) == moved
+    assert np.array_equal(result.image.data[1], images[1].data[0]) != moved
+    assert np.array_equal(result.image.data[2], images[2].data[0])

@@ -23,6 +23,7 @@ from firstlight.ops.inspect.stars import FindStars, find_stars
 from firstlight.ops.registry import Params
 from firstlight.ops.spec import Step, parse_step, step
 from firstlight.pipeline.channel_modes import Work, find_mode, roles_for
+from firstlight.pipeline.exposures import RECORD, Exposures, each_once, exposures_of
 from firstlight.pipeline.story import versions
 
 LETTERS = {
@@ -32,15 +33,20 @@ LETTERS = {
 }  # fmt: skip
 """Names of filters to the roles of the modes."""
 NOT_MOVED = ("mask",)
-NEAR = 0.02
-"""px: transforms that move no corner further are none."""
+NEAR = 0.05
+"""px: images whose corners lie no further off are taken as they are.
+
+The colours of a star of 2.5 px width then differ by 3 % of its peak at its flanks at most. A fit to some dozen stars is
+not surer than that, and to move an image spreads its flags and smooths its noise, unlike that of the others.
+"""
 
 
 class ChannelSettings(Params):
     """How images are brought together before they are combined."""
 
     align: Literal["auto", "stars", "plate", "none"] = "auto"
-    """``auto``: by stars, by plates where there are too few; not for modes whose images lie on each other already."""
+    """``auto``: by stars, by plates where there are too few; not for modes whose images lie on each other already. What
+    lies within 0.05 px is taken as it is."""
     framing: Literal["reference", "common"] = "reference"
     """The frame of the result: that of the reference, or the part of it that all images cover."""
     in_order: bool = False
@@ -65,6 +71,8 @@ class CombinedChannels:
     settings: ChannelSettings = field(default_factory=ChannelSettings)
     reference: str = ""
     """What all were brought onto, where it is none of them."""
+    exposures: Exposures = field(default_factory=dict)
+    """All that went into it, each once."""
 
     def provenance(self) -> dict[str, Any]:
         """As JSON can hold it."""
@@ -82,6 +90,7 @@ class CombinedChannels:
             "notes": list(self.notes),
             "arguments": dict(self.arguments),
             "settings": self.settings.model_dump(),
+            RECORD: {content: list(each) for content, each in self.exposures.items()},
             "onto": _of_file(self.reference) if self.reference else None,
             "program": "firstlight",
             "versions": versions(),
@@ -135,6 +144,7 @@ def combine_channels(
     roles = roles_for(mode, [image.shape[0] for image in images])
     order, notes = _ordered(images, roles, settings)
     images, names = [images[k] for k in order], [names[k] for k in order]
+    opened = images
     target = images[0] if reference is None else _opened(reference)
     named = names[0] if reference is None else str(reference)
     how = settings.align if settings.align != "auto" or rule.aligned else "none"
@@ -149,11 +159,16 @@ def combine_channels(
         name = next(iter(work.arguments))
         raise SpecError(f"combine {mode}: nothing here takes {name!r}{nearest(name, _known(work)) or ''}")
     image = work.chain("after", image)
+    parts = [exposures_of(name, image.meta) for name, image in zip(names, opened)]
+    meta, exposures, again = each_once(image.meta, [each.meta for each in opened], parts)
+    if again:
+        notes.append(f"{again} {'exposure is' if again == 1 else 'exposures are'} in more than one image: counted once")
+    image = image.replace(meta=meta)
     return CombinedChannels(
         image, mode, tuple(roles), tuple(r for _, r in placed), tuple(notes), tuple(work.done), tuple(names),
         {name: tuple(each.pinned() for each in steps) for name, steps in parsed.items()},
         {k: str(v) for k, v in (arguments or {}).items()}, settings,
-        "" if reference is None or isinstance(reference, Image) else str(reference),
+        "" if reference is None or isinstance(reference, Image) else str(reference), exposures,
     )  # fmt: skip
 
 
@@ -248,7 +263,7 @@ def _placed(
     corners = np.array([[0, 0], [size[1] - 1, 0], [0, size[0] - 1], [size[1] - 1, size[0] - 1]], np.float64)
     moved = np.abs(registration.transform(corners) - corners).max()
     if moved < NEAR and image.shape[1:] == size:
-        return image, registration
+        return image, None
     return brought_onto(image, registration.transform, size, plate=target.plate), registration
 
 
