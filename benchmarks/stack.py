@@ -26,6 +26,7 @@ from firstlight.io.fits_writer import Unit, write_raw_fits, write_units
 HERE = Path(__file__).resolve().parent
 PROGRAM = Path(os.environ.get("FIRSTLIGHT", Path(sys.executable).with_name("firstlight")))
 SIRIL = {
+    "mean": "mean none -norm=addscale",
     "winsorized": "rej winsorized 3 3 -norm=addscale",
     "sigma": "rej sigma 3 3 -norm=addscale",
     "median": "med -norm=addscale",
@@ -39,7 +40,7 @@ import numpy as np
 from ccdproc import combine
 method, output, *files = sys.argv[1:]
 clip = dict(sigma_clip=True, sigma_clip_low_thresh=3, sigma_clip_high_thresh=3, sigma_clip_func=np.ma.median)
-stack = combine(files, unit="adu", method="average" if method == "sigma" else "median",
+stack = combine(files, unit="adu", method="median" if method == "median" else "average",
                 **(clip if method == "sigma" else {}))
 stack.write(output, overwrite=True)
 """
@@ -162,7 +163,7 @@ def rows(work: Path, sets: list[tuple[int, int, int]], methods: list[str], threa
             yield row("stack", "firstlight", method, case, costs)
             if with_siril:
                 yield row("stack", "Siril", method, case, [siril(paths, work, method, threads) for _ in range(repeat)])
-            if with_ccdproc and method in ("sigma", "median") and case[1] <= 2048:
+            if with_ccdproc and method in ("mean", "sigma", "median") and case[0] * case[1] * case[2] < 300e6:
                 yield row("stack", "ccdproc", method, case, [ccdproc(paths, work, method)])
         shutil.rmtree(folder)
 
