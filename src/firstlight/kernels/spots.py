@@ -94,21 +94,21 @@ def _filter_column(ring, y, taps, out):
 
 
 @inner_kernel
-def _next_above(row, threshold):
-    """Place of the first value above the threshold, or the length of the row.
+def _next_above(row, first, last, threshold):
+    """Place of the first value above the threshold from ``first`` on, or ``last``.
 
     Whole blocks are looked over as vectors: most hold none.
     """
-    for start in range(0, row.shape[0], BLOCK):
-        part = row[start : start + BLOCK]
+    for start in range(first, last, BLOCK):
+        stop = min(start + BLOCK, last)
         above = np.int32(0)
-        for i in range(part.shape[0]):
-            above += np.int32(part[i] > threshold)
+        for i in range(start, stop):
+            above += np.int32(row[i] > threshold)
         if above:
-            for i in range(part.shape[0]):
-                if part[i] > threshold:
-                    return start + i
-    return row.shape[0]
+            for i in range(start, stop):
+                if row[i] > threshold:
+                    return i
+    return last
 
 
 @fast_kernel
@@ -271,7 +271,8 @@ def find_spots(
         above = peaks[(y0 + 2) % 3]
         x = 0
         while True:
-            x += 1 + _next_above(row[x + 1 : width - 1], threshold)
+            # Numbers, not a slice: a reference would be counted for each place.
+            x = _next_above(row, x + 1, width - 1, threshold)
             if x >= width - 1:
                 break
             v = row[x]

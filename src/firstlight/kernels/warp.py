@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from firstlight.kernels.jit import inner_kernel, kernel
+from firstlight.kernels.jit import exact_kernel, inner_kernel, kernel
 
 STRIP = 1024
 """Columns worked on at once: fewer cost calls, more leave the cache (256: -25 %, 512: -10 %, 2048: -10 %)."""
@@ -216,14 +216,9 @@ def _resample_columns(ring, mask, terms, position, drift, begin, end, ramp, clam
         out[i] = made[i]
 
 
-@kernel
-def warp_two_pass(source, first_row, height, terms, inverse, top, left, clamp, photons, out):
-    """Resample a band through an affine map that hardly turns (upright or by half a circle).
-
-    ``source`` (band rows, x) holds rows ``first_row`` ... of a plane of ``height`` rows, every row that is needed;
-    ``terms`` are those of `shapes.polynomials`; ``inverse`` (2, 3) maps output positions (x, y) to plane positions;
-    ``out`` (rows, x) begins at output (top, left).
-    """
+@exact_kernel
+def _two_pass(source, first_row, height, terms, inverse, top, left, clamp, photons, ring, slots, line, ramp, out):
+    """`warp_two_pass` with room for rows along (``slots`` of them) and one more, and numbers 0, 1, 2 ..."""
     a, b, c = inverse[0]
     d, e, f = inverse[1]
     # Along plane row v, output column x sees x_source = (a - b d / e) x + (b / e)(v - f) + c.
@@ -231,12 +226,6 @@ def warp_two_pass(source, first_row, height, terms, inverse, top, left, clamp, p
     half = terms.shape[0]
     n_rows, width = source.shape
     rows, columns = out.shape
-    slots = 8
-    while slots < abs(d) * STRIP + abs(e) + 2 * half + 3:
-        slots *= 2
-    ring = np.zeros(slots * PITCH, np.float32)
-    line = np.zeros(2 * PITCH, np.float32)
-    ramp = np.arange(PITCH).astype(np.float32)
     for strip in range(left // STRIP * STRIP, left + columns, STRIP):
         x0, x1 = max(strip, left), min(strip + STRIP, left + columns)
         made = -(1 << 60)
@@ -267,6 +256,25 @@ def warp_two_pass(source, first_row, height, terms, inverse, top, left, clamp, p
                 ring, slots - 1, terms, position, d, begin - strip, end - strip, ramp, clamp, photons, line,
                 out[y, begin - left : end - left],
             )  # fmt: skip
+
+
+@kernel
+def warp_two_pass(source, first_row, height, terms, inverse, top, left, clamp, photons, out):
+    """Resample a band through an affine map that hardly turns (upright or by half a circle).
+
+    ``source`` (band rows, x) holds rows ``first_row`` ... of a plane of ``height`` rows, every row that is needed;
+    ``terms`` are those of `shapes.polynomials`; ``inverse`` (2, 3) maps output positions (x, y) to plane positions;
+    ``out`` (rows, x) begins at output (top, left).
+    """
+    d, e, _ = inverse[1]
+    half = terms.shape[0]
+    slots = 8
+    while slots < abs(d) * STRIP + abs(e) + 2 * half + 3:
+        slots *= 2
+    ring = np.zeros(slots * PITCH, np.float32)
+    line = np.zeros(2 * PITCH, np.float32)
+    ramp = np.arange(PITCH).astype(np.float32)
+    _two_pass(source, first_row, height, terms, inverse, top, left, clamp, photons, ring, slots, line, ramp, out)
 
 
 @kernel
