@@ -1,5 +1,6 @@
 """Every line of docs/coming-from.md is run: the equivalents of the earlier programs' commands do what they say."""
 
+import hashlib
 import re
 import shlex
 import shutil
@@ -50,6 +51,13 @@ def prepared(tmp_path_factory):
     return folder
 
 
+def contents(folder):
+    """Hashes of what no command may change: the frames, and the images beside them."""
+    files = [path for path in folder.glob("*.*") if not path.name.startswith(("out", "master.fits"))]
+    files += [path for path in (folder / "night").rglob("*.fits") if "firstlight" not in path.parts]
+    return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in files if path.is_file()}
+
+
 def test_the_page_has_the_commands_of_all_five():
     sections = re.findall(r"^## (.+)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     assert sections == ["cvastrophoto", "AstroPhotography", "imgproc", "astro_reduce", "Prefect pipeline"]
@@ -74,6 +82,8 @@ def test_the_line_runs(old, line, only_help, prepared, monkeypatch, capsys):
         path.unlink(missing_ok=True)
     for folder in ("live", "camera", "complete", "renamed"):
         shutil.rmtree(folder, ignore_errors=True)
+    before = contents(prepared)
     code = run(arguments)
     shown = capsys.readouterr()
     assert code == 0, f"{line}\n{shown.out}\n{shown.err}"
+    assert contents(prepared) == before, f"{line}\nan input was changed"

@@ -86,6 +86,12 @@ def test_cutout(panels, tmp_path, capsys):
     part = read(tmp_path / "c.fits")
     assert part.shape == (1, 19, 31)
     assert part.data.max() == read(panels / "p0.fits").data.max()
+    written = ["cutout", str(panels / "p0.fits"), str(tmp_path / "e.fits"), "--ra", "5:35:12", "--dec", "-5:24:00"]
+    assert run([*written, "--size", "1,0.6"]) == 0
+    np.testing.assert_array_equal(read(tmp_path / "e.fits").data, part.data)
+    assert run([*written[:3], "--target", "M42", "--size", "1", "--overwrite"]) == 0
+    assert run([*written[:3], "--size", "1", "--overwrite"]) == 2
+    assert run([*written[:5], "--size", "1", "--overwrite"]) == 2
     assert run([*argv, "1"]) == 2
     assert run([*argv, "wide", "--overwrite"]) == 2
     away = ["cutout", str(panels / "p0.fits"), str(tmp_path / "d.fits"), "--ra", "90", "--dec", "-5.4", "--size", "1"]

@@ -51,8 +51,8 @@ def command(step: str, files: tuple[Path, ...], output: Path, configs: tuple[str
     Nothing is fetched from the network. The programs are found on the PATH (Debian: source-extractor psfex scamp swarp
     stiff); an image that fails is told, is not written, and the others go on.
     """
-    from firstlight.io.catalog_files import stem_of
     from firstlight.pipeline.astromatic import run_chain, run_stiff, run_swarp
+    from firstlight.pipeline.star_files import stem_of
 
     chosen = _configs(configs)
     for path in files:

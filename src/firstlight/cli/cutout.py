@@ -14,21 +14,25 @@ from firstlight.io.targets import FITS, PICTURES, check_target
 @click.command("cutout")
 @click.argument("source", metavar="IN", type=click.Path(path_type=Path))
 @click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
-@click.option("--ra", required=True, type=float, help="Right ascension of the middle. [deg]")
-@click.option("--dec", required=True, type=float, help="Declination of the middle. [deg]")
+@click.option("--ra", default="", help="Right ascension of the middle, in degrees or as 20:58:47.")
+@click.option("--dec", default="", help="Declination of the middle, in degrees or as +44:19:48.")
+@click.option("--target", "name", default="", help="Instead of a position: an object's name, such as NGC 7000.")
 @click.option("--size", required=True, metavar="ARCMIN[,ARCMIN]", help="Width, or width and height. [arcmin]")
 @click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
-def command(source: Path, target: Path, ra: float, dec: float, size: str, overwrite: bool) -> None:
+def command(source: Path, target: Path, ra: str, dec: str, name: str, size: str, overwrite: bool) -> None:
     """Cut the pixels around a place on the sky out of an image that has a plate.
 
     Pixels stay as they are; plate, flags and variance come along.
 
     \b
     firstlight cutout stack.fits m13.fits --ra 250.4235 --dec 36.4613 --size 12
+    firstlight cutout stack.fits m13.fits --target M13 --size 12,8
     """
     from firstlight.io.read import read
     from firstlight.io.write import write
+    from firstlight.ops.align.plate_solve import SolvePlate, position_given
     from firstlight.pipeline.resample_files import cut_outs
+    from firstlight.pipeline.solve import named_position
 
     try:
         sides = [float(part) for part in size.split(",")]
@@ -39,6 +43,9 @@ def command(source: Path, target: Path, ra: float, dec: float, size: str, overwr
     if not source.exists():
         raise InputError(f"{source}: there is no such file")
     check_target(target, [source], overwrite=overwrite, endings=(*FITS, *PICTURES))
-    part = cut_outs(read(source), ra, dec, (60 * sides[0], 60 * sides[-1]))
+    place = position_given(SolvePlate(ra=ra, dec=dec, target=name), named_position, "cutout")
+    if not place.ra:
+        raise InputError("cutout: no place is given; --ra and --dec, or --target NAME, say where")
+    part = cut_outs(read(source), float(place.ra), float(place.dec), (60 * sides[0], 60 * sides[-1]))
     write(target, part)
     tell({"file": target, "shape": part.shape}, f"{target}: {part.shape[2]} x {part.shape[1]} px")

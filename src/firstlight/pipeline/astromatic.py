@@ -15,7 +15,6 @@ from firstlight.errors import FrameError, InputError
 from firstlight.io.astromatic import Bench, Solution, coadd, compose, extract, match_catalog, model_psf, write_plane
 from firstlight.io.atomic import atomic_path
 from firstlight.io.cards import Card
-from firstlight.io.catalog_files import stem_of
 from firstlight.io.catalogs import cone
 from firstlight.io.ldac import read_ldac, write_reference
 from firstlight.io.open_fits import WCS
@@ -29,6 +28,7 @@ from firstlight.model.plate import Plate
 from firstlight.ops.align.plates import SkyMap
 from firstlight.ops.align.remap import cd_matrix
 from firstlight.ops.registry import Params
+from firstlight.pipeline.star_files import stem_of
 from firstlight.units import Arcmin, Degrees, Px, Seconds, Sigma
 
 STEPS = ("sex", "psfex", "sexagain", "scamp")

@@ -11,7 +11,6 @@ import numpy as np
 from pydantic import Field
 
 from firstlight.errors import FrameError, InputError
-from firstlight.io.catalog_files import stem_of
 from firstlight.io.read import open_frame, read
 from firstlight.io.write import write
 from firstlight.model.flags import EXCLUDED, has
@@ -23,6 +22,7 @@ from firstlight.ops.align.resample import Kernel
 from firstlight.ops.align.sky_target import SkyGrid, map_to, positions_of, scale_of
 from firstlight.ops.registry import Params
 from firstlight.pipeline.executors import ordered, thread_count, thread_pool
+from firstlight.pipeline.star_files import stem_of
 from firstlight.units import Arcsec, Degrees, Px, Sigma
 
 

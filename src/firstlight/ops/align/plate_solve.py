@@ -301,7 +301,7 @@ def _why_not(n: int, tried: list[str], total: int, late: bool, p: SolvePlate) ->
     return f"solve: no place on the sky fits the {n} stars found (tried: {how}; {total} hypotheses); {end}"
 
 
-def position_given(p: SolvePlate, named: Callable[[str], tuple[float, float]]) -> SolvePlate:
+def position_given(p: SolvePlate, named: Callable[[str], tuple[float, float]], what: str = "solve") -> SolvePlate:
     """The settings with position in degrees, whatever way it was given.
 
     Raises
@@ -311,17 +311,18 @@ def position_given(p: SolvePlate, named: Callable[[str], tuple[float, float]]) -
     """
     if p.target:
         if p.ra or p.dec:
-            raise InputError("solve: a target and a position are given; give one of them")
+            raise InputError(f"{what}: a target and a position are given; give one of them")
         ra, dec = named(p.target)
         return p.model_copy(update={"ra": repr(ra), "dec": repr(dec), "target": ""})
     if bool(p.ra) != bool(p.dec):
-        raise InputError("solve: only one of --ra and --dec is given; give both")
+        raise InputError(f"{what}: only one of --ra and --dec is given; give both")
     if not p.ra:
         return p
     ra, dec = convert.right_ascension(p.ra), convert.declination(p.dec)
     if ra is None or dec is None:
         raise InputError(
-            f"solve: --ra {p.ra} --dec {p.dec}; degrees (314.7, 44.33) or sexagesimal (20:58:47, +44:19:48) are allowed"
+            f"{what}: --ra {p.ra} --dec {p.dec}; degrees (314.7, 44.33) or sexagesimal (20:58:47, +44:19:48) are "
+            "allowed"
         )
     return p.model_copy(update={"ra": repr(ra), "dec": repr(dec)})
 
