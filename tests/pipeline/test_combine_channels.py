@@ -217,3 +217,34 @@ def test_what_lies_on_the_reference_to_hundredths_is_taken_as_it_is(shift, moved
     assert (result.registrations[1] is not None) == moved
     assert np.array_equal(result.image.data[1], images[1].data[0]) != moved
     assert np.array_equal(result.image.data[2], images[2].data[0])
+
+
+def cloud(dx=0, turned=False, seed=1):
+    """A nebula of threads without a star, moved by whole pixels."""
+    texture = np.random.default_rng(20).normal(0, 1, (190, 220))
+    for axis in (0, 1):
+        kernel = np.exp(-(np.arange(-9, 10) ** 2) / (2 * 2.5**2))
+        texture = np.apply_along_axis(np.convolve, axis, texture, kernel / kernel.sum(), "same")
+    plane = 500 + 400 * texture[20:140, 20 - dx : 180 - dx] + np.random.default_rng(seed).normal(0, 1, (120, 160))
+    return Image(plane[::-1, ::-1] if turned else plane)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_clouds_without_stars_by_phase_correlation(turned):
+    given = [cloud(), cloud(5, turned, 2), cloud(-4, seed=3)]
+    result = combine_channels("rgb", given, settings=ChannelSettings(align="phase"))
+    inner = result.image.data[:, 12:-12, 12:-12]
+    for channel in inner[1:]:
+        assert np.std(channel - inner[0]) < 3
+    assert "phase correlation" in result.notes[0]
+    assert ("other side of the pier" in result.notes[0]) == turned
+    with pytest.raises(InputError, match="cannot be brought onto image 1: phase correlation"):
+        combine_channels("rgb", [cloud(), Image(np.ones((120, 160))), cloud()], settings=ChannelSettings(align="phase"))
+
+
+def test_the_moon_by_features(files):
+    given = [read(files["L"]), read(files["R"]), read(files["B"])]
+    result = combine_channels("rgb", given, settings=ChannelSettings(align="features"))
+    assert all("features" in note for note in result.notes if "moved by" in note)
+    reference = peaks(read(files["L"]).data[0])
+    np.testing.assert_allclose(peaks(result.image.data[1]), 0.5 * reference, rtol=0.2)

@@ -31,8 +31,10 @@ def _steps(*parts: str) -> Any:
               help="Parameters of the mode; may be given several times.")  # fmt: skip
 @click.option("--reference", metavar="FILE", type=click.Path(path_type=Path),
               help="All images are brought onto this one.  [default: the first]")  # fmt: skip
-@click.option("--align", type=click.Choice(["auto", "stars", "plate", "none"]), default="auto", show_default=True,
-              help="How images are brought onto each other.")  # fmt: skip
+@click.option("--align", type=click.Choice(["auto", "stars", "phase", "features", "plate", "none"]),
+              default="auto", show_default=True,
+              help="How images are brought onto each other. auto: by stars, by plates where there are too few; phase "
+                   "and features: for nebulae, the Moon and planets without stars.")  # fmt: skip
 @click.option("--framing", type=click.Choice(["reference", "common"]), default="reference", show_default=True,
               help="The frame of the reference, or the part that all images cover.")  # fmt: skip
 @click.option("--in-order", is_flag=True, help="Take the images as given, whatever filters their headers name.")

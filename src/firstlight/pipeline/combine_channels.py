@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -44,9 +44,10 @@ not surer than that, and to move an image spreads its flags and smooths its nois
 class ChannelSettings(Params):
     """How images are brought together before they are combined."""
 
-    align: Literal["auto", "stars", "plate", "none"] = "auto"
-    """``auto``: by stars, by plates where there are too few; not for modes whose images lie on each other already. What
-    lies within 0.05 px is taken as it is."""
+    align: Literal["auto", "stars", "phase", "features", "plate", "none"] = "auto"
+    """``auto``: by stars, by plates where there are too few; not for modes whose images lie on each other already.
+    ``phase``: shift, or half a turn and shift, by phase correlation, and ``features`` corners and textures (ORB), for
+    nebulae, the Moon and planets without stars. What lies within 0.05 px is taken as it is."""
     framing: Literal["reference", "common"] = "reference"
     """The frame of the result: that of the reference, or the part of it that all images cover."""
     in_order: bool = False
@@ -269,6 +270,11 @@ def _placed(
 
 def _registration(image: Image, name: str, target: Image, target_name: str, how: str) -> Registration:
     trouble = ""
+    if how in ("phase", "features"):
+        try:
+            return _by_pixels(image, target, how)
+        except FrameError as error:
+            raise InputError(f"{name}: cannot be brought onto {target_name}: {error}") from error
     if how in ("auto", "stars"):
         try:
             return match_stars(_stars(image), _stars(target), MatchStars(max_scale=4.0))
@@ -286,6 +292,27 @@ def _registration(image: Image, name: str, target: Image, target_name: str, how:
         f"{name}: cannot be brought onto {target_name}{what}; --align none takes images as they lie, if they lie on "
         "each other already"
     )
+
+
+def _by_pixels(image: Image, target: Image, how: str) -> Registration:
+    mine, theirs = (np.where(each.good.all(axis=0), each.data.mean(axis=0), np.nan) for each in (image, target))
+    if how == "features":
+        from firstlight.ops.align.features import match_features
+
+        return match_features(mine, theirs)
+    from firstlight.ops.align.phase import phase_correlate
+
+    try:
+        return phase_correlate(mine, theirs)
+    except FrameError as error:
+        # Taken on the other side of the pier? Phase correlation finds shifts alone.
+        height, width = mine.shape
+        half_a_turn = Transform(np.array([[-1.0, 0.0, width - 1.0], [0.0, -1.0, height - 1.0], [0.0, 0.0, 1.0]]))
+        try:
+            found = phase_correlate(np.ascontiguousarray(mine[::-1, ::-1]), theirs)
+        except FrameError:
+            raise error from None
+        return replace(found, transform=half_a_turn.then(found.transform))
 
 
 def _stars(image: Image) -> Stars:
@@ -314,7 +341,10 @@ def _words(names: Sequence[str], registrations: Sequence[Registration | None]) -
             extra = ", mirrored"
         elif abs(abs(transform.rotation) - 180) < 5:
             extra = ", taken on the other side of the pier"
-        by = f"{registration.n_matched} stars, rms {registration.rms:.2f} px" if registration.n_matched else "plates"
+        rms = f"rms {registration.rms:.2f} px"
+        by = {
+            "plate": "plates", "phase": "phase correlation", "features": f"{registration.n_matched} features, {rms}",
+        }.get(registration.method, f"{registration.n_matched} stars, {rms}")  # fmt: skip
         words.append(f"{Path(name).name}: moved by {by}, scale {transform.scale:.4f}, "
                      f"turned {round(transform.rotation, 2) + 0.0:.2f} deg{extra}")  # fmt: skip
     return words
