@@ -22,11 +22,13 @@ class TerminalProgress(Progress):
         self._task = None
         self._stage, self._total, self._unit, self._done = "", 0, "", 0
         self._started = self._spoken = 0.0
+        self._first: tuple[float, int] | None = None
 
     def begin(self, stage: str, total: int, unit: str) -> None:
         self._stage, self._total, self._done = stage, total, 0
         self._scale, self._unit = (1e-6, "Mpx") if unit == "px" else (1.0, unit)
         self._started = self._spoken = time.monotonic()
+        self._first = None
         if self._live and total:
             from rich import progress
             from rich.console import Console
@@ -46,15 +48,24 @@ class TerminalProgress(Progress):
         self._done += n
         now = time.monotonic()
         if self._bar is not None:
-            self._bar.update(self._task, completed=self._done, rate=self._rate(now))
+            self._bar.update(
+                self._task, completed=self._done, rate=self._rate(self._done / max(now - self._started, 1e-3))
+            )
         elif not self._quiet and self._total and now - self._spoken > PLAIN_EVERY:
             self._spoken = now
-            left = (now - self._started) / self._done * (self._total - self._done)
-            share = 100 * self._done / self._total
-            print(f"{self._stage}: {share:.0f} %, {self._rate(now)}, {left:.0f} s left", file=sys.stderr)
+            print(f"{self._stage}: {100 * self._done / self._total:.0f} %{self._ahead(now)}", file=sys.stderr)
+        if self._first is None:
+            self._first = now, self._done
 
-    def _rate(self, now: float) -> str:
-        rate = self._done * self._scale / max(now - self._started, 1e-3)
+    def _ahead(self, now: float) -> str:
+        """Time left by what came after the first piece, which may have waited for the compiler; or nothing."""
+        if self._first is None or self._done == self._first[1]:
+            return ""
+        each = (now - self._first[0]) / (self._done - self._first[1])
+        return f", {self._rate(1 / max(each, 1e-6))}, {each * (self._total - self._done):.0f} s left"
+
+    def _rate(self, per_second: float) -> str:
+        rate = per_second * self._scale
         return f"{rate:.{0 if rate >= 10 else 1}f} {self._unit}/s"
 
     def end(self) -> None:
