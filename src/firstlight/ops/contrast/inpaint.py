@@ -42,7 +42,8 @@ def fill(
     while not levels or (max(levels[-1][0].shape) > 1 and levels[-1][1].min() < 1):
         finer = levels[-1][0] if levels else plane
         shape = ((finer.shape[0] + 1) // 2, (finer.shape[1] + 1) // 2)
-        coarser, share = np.empty(shape, np.float32), np.empty(shape, np.float32)
+        # One piece of memory: the system gets it back, where it would keep two halves for the thread.
+        coarser, share = np.empty((2, *shape), np.float32)
         if levels:
             halve(*levels[-1], coarser, share)
         else:

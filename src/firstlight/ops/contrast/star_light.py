@@ -126,6 +126,8 @@ class _Work:
     linear: bool
 
     def __post_init__(self) -> None:
+        self.good = ~self.cores
+        """Pixels of any channel that lie in no full core."""
         self.psfs: list[Psf | None] = [None] * len(self.data)
         self.skies: dict[int, Background] = {}
         self.first = True
@@ -145,8 +147,10 @@ class _Work:
         if len(found):
             reached = np.zeros(holes.shape, bool)
             found.paint(reached)
-            channels = range(len(self.data))
-            cores = np.max(each_part(lambda c: self._subtract(c, found, reached), list(channels)), axis=0)
+            channels = list(range(len(self.data)))
+            # Few stars are left for later turns, and each channel at work takes a further plane.
+            each = each_part if self.first else lambda work, parts: [work(part) for part in parts]
+            cores = np.max(each(lambda c: self._subtract(c, found, reached), channels), axis=0)
             stars = found.stars
             some = cores > 0
             paint_discs(holes, stars.x[some], stars.y[some], np.minimum(cores, found.reach)[some])
@@ -159,7 +163,10 @@ class _Work:
     def _subtract(self, channel: int, found: Found, reached: np.ndarray) -> np.ndarray:
         """Take the stars off one channel; radii (n,) within which more than noise is left."""
         plane, stars = self.data[channel], found.stars
-        bad = self.cores if self.unknown is None else self.cores | self.unknown[channel]
+        bad, good = self.cores, self.good
+        if self.unknown is not None:
+            bad = self.cores | self.unknown[channel]
+            good = ~bad
         if bad.all():
             return np.full(len(stars), -1.0)
         if self.first:
@@ -179,7 +186,7 @@ class _Work:
         most = np.full(len(stars), np.inf)
         if psf is not None and self.linear:
             most = np.where(stars.saturated > 0, np.inf, HALO * stars.peak)
-        subtract_rings(plane, ~bad, stars.x, stars.y, found.reach, noise, found.fwhm, most, cores)
+        subtract_rings(plane, good, stars.x, stars.y, found.reach, noise, found.fwhm, most, cores)
         return cores if self.linear else found.reach
 
     def _psf(self, field: Field, stars: Stars) -> Psf | None:

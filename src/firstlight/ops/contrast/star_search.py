@@ -10,11 +10,13 @@ from pydantic import Field
 
 from firstlight.errors import FrameError
 from firstlight.kernels.star_reach import local_contrast, paint_discs, star_reach
+from firstlight.kernels.starlet import smooth_rows
 from firstlight.model.stars import Stars
 from firstlight.ops.inspect.background import Background, measure_background
 from firstlight.ops.inspect.noise import measure_noise
-from firstlight.ops.inspect.starlet import largest_scale, sample_rows, smoothed
+from firstlight.ops.inspect.starlet import largest_scale, sample_rows, starlet_reach
 from firstlight.ops.inspect.stars import FindStars, find_stars
+from firstlight.ops.parts import each_part
 from firstlight.ops.registry import Params
 from firstlight.units import Px, Sigma
 
@@ -42,6 +44,8 @@ WIDER = 1.5
 """FWHM of what a plane is laid flat to, over that of its stars ..."""
 CUT, CUTS = 3.0, 3
 """... after what stands out by more than this (sigma) has been cut off, so many times."""
+STRIP = 128
+"""Rows that are laid flat at once."""
 
 
 class StarSearch(Params):
@@ -86,11 +90,11 @@ def search_stars(
 ) -> Found:
     """Search a plane (float32, no holes); ``unknown`` (bool): pixels whose value was invented; ``full``: saturation.
 
-    With the ``fwhm`` (px) of its stars known, the plane is first laid flat to little more than that, so that nebulae do
-    not hide faint stars as noise would.
+    With the ``fwhm`` (px) of its stars known, the plane is first laid flat, in place, to little more than that, so that
+    nebulae do not hide faint stars as noise would.
     """
     if fwhm is not None:
-        plane = _flat(plane, fwhm)
+        _lay_flat(plane, fwhm)
     known = ~unknown
     try:
         sky = measure_background(plane, unknown, BOX)
@@ -125,21 +129,37 @@ def search_stars(
     return found if fwhm else Found(stars, found.reach, _spots(plane, known, sky, full, width, p, found))
 
 
-def _flat(plane: np.ndarray, fwhm: float) -> np.ndarray:
-    """The plane less what is wider than its stars: smoothings of it in which what stands out was cut off before."""
+def _lay_flat(plane: np.ndarray, fwhm: float) -> None:
+    """Subtract what is wider than the stars, in place: smoothings of it in which what stands out was cut off before."""
     noise = measure_noise(plane[sample_rows(plane.shape)])
     scales = 1
     while FWHM_PER_SIGMA * np.sqrt((4**scales - 1) / 3) < WIDER * fwhm:
         scales += 1
     scales = min(scales, largest_scale(plane.shape))
+    height, margin = len(plane), (CUTS + 1) * starlet_reach(scales)
+    rows = max(STRIP, 2 * margin)
+    tops = range(0, height, rows)
+    # A strip is overwritten while its neighbours still look at its rim.
+    rims = {top: plane[top - margin : top + margin].copy() for top in tops[1:]}
+
+    def lay(top: int) -> None:
+        above, below = (rims[top][:margin] if top else plane[:0]), rims.get(top + rows, plane[:0])[margin:]
+        own = np.concatenate([above, plane[top : top + rows], below])
+        flat = _flat(own, np.float32(CUT * noise), scales)
+        plane[top : top + rows] = flat[len(above) : len(flat) - len(below)]
+
+    each_part(lay, list(tops))
+
+
+def _flat(plane: np.ndarray, cut: np.float32, scales: int) -> np.ndarray:
     low, spare, smooth = plane.copy(), np.empty_like(plane), np.empty_like(plane)
     for turn in range(CUTS + 1):
         for scale in range(scales):
             # In turns: the last lands in `smooth`, whichever array the first came from.
-            smoothed(low if scale == 0 else smooth, scale, spare)
+            smooth_rows(low if scale == 0 else smooth, 2**scale, 0, len(plane), spare)
             smooth, spare = spare, smooth
         if turn < CUTS:
-            np.add(smooth, np.float32(CUT * noise), out=smooth)
+            np.add(smooth, cut, out=smooth)
             np.minimum(plane, smooth, out=low)
     return np.subtract(plane, smooth, out=low)
 

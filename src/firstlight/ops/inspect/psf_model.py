@@ -116,6 +116,7 @@ def psf_of_plane(
         if len(used) < FEWEST:
             raise FrameError(f"psf: the stars do not look alike; no profile fits {FEWEST} of {len(chosen)} bright ones")
         cutouts = cut_out(field, rest, fitted.take(used), psf)
+        del rest  # A whole plane, of which the next round makes another.
         degree = _degree(p.variation, len(used))
         if last:
             psf = solve_psf(cutouts, bell, degree, shape, best_freedom(cutouts, bell, degree, shape))
