@@ -7,6 +7,7 @@ import pytest
 
 from firstlight.errors import InputError, SpecError
 from firstlight.pipeline.quality import QualitySettings, judge_session, write_quality
+from firstlight.pipeline.runs import find_runs
 from firstlight.simulate.night import simulate
 from firstlight.simulate.settings import Camera, preset
 
@@ -40,6 +41,8 @@ def test_a_small_session_is_judged_and_written(small, tmp_path):
     files = {path.name: path for path in write_quality(result, tmp_path / "out")}
     assert sorted(files) == ["kept.txt", "quality.csv", "quality.ecsv", "set_aside.txt"]
     assert len(files["kept.txt"].read_text().splitlines()) == 7
+    judge_session([folder], QualitySettings(streaks=False), output=tmp_path / "out")
+    assert find_runs(tmp_path / "out") == []
     assert "light_L_60s_0004" in files["set_aside.txt"].read_text()
     from astropy.table import Table
 

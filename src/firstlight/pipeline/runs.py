@@ -58,7 +58,12 @@ def find_runs(folder: str | Path) -> list[Run]:
     top = Path(folder)
     if not top.is_dir():
         raise InputError(f"{top}: there is no such folder")
-    return [_run(each) for each in sorted(set(_folders(top)))]
+    return [_run(each) for each in sorted(set(_folders(top))) if not _is_judgement(each)]
+
+
+def _is_judgement(folder: Path) -> bool:
+    """`firstlight quality` leaves measurements and tables there, and nothing that could go on."""
+    return (folder / "quality.csv").is_file() and not (folder / RUN_FILE).is_file()
 
 
 def _folders(top: Path) -> Iterator[Path]:
