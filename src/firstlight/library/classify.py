@@ -47,6 +47,9 @@ def classify(frame: Frame) -> Sighting:
             if FLAT_LEVEL[0] * white < level < FLAT_LEVEL[1] * white and spread < FLAT_SPREAD:
                 look = f"{100 * level / white:.0f} % of saturation, even to {100 * spread:.0f} %"
                 how = f"name and pixels ({look}), against {how}"
+                # What header and name say is told by the line above; the reader's note would say it again.
+                notes = tuple(note for note in meta.notes if not note.endswith(f"' says {Kind.FLAT}"))
+                frame = replace(frame, meta=meta.replace(notes=notes))
                 return Sighting(_as(frame, Kind.FLAT, how), Kind.FLAT, how)
             return Sighting(frame, Kind.LIGHT, f"{how}, although its name says flat: its pixels do not look like one")
         if named is not None:
