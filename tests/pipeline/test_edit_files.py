@@ -123,3 +123,20 @@ def test_fill_follows_from_what_is_set(tmp_path):
     said = {done.keyword: done.new for done in job.edit.done}
     assert said["AIRMASS"] == pytest.approx(1.74, abs=0.05)
     assert said["RA"] == 83.8
+
+
+def test_another_site_than_that_of_the_header_is_written_whole(tmp_path):
+    path = tmp_path / "light_001.fits"
+    cards = [("DATE-OBS", "2026-01-17T14:00:00", ""), ("EXPTIME", 60.0, ""), ("RA", 83.8, ""), ("DEC", -5.4, ""),
+             ("SITELAT", 48.0, ""), ("SITELONG", 11.6, ""), ("AIRMASS", 9.9, "")]  # fmt: skip
+    write_raw_fits(path, np.full((8, 8), 100), cards)
+    (job,) = plan_edits([path], [], facts=Facts(site="T31"), fill=True, output=tmp_path / "out")
+    (target,) = write_edits([job])
+    meta = open_frame(target).meta
+    said = {k: v for k, v, _ in meta.cards}
+    assert (said["SITELAT"], said["SITELONG"]) == (pytest.approx(-31.27333), pytest.approx(149.06444))
+    assert 1 < said["AIRMASS"] < 2
+    assert said["AIRMASS"] == pytest.approx(meta.airmass)
+    # The same site: a header that is complete stays as it is.
+    (job,) = plan_edits([target], [], facts=Facts(site="T31"), fill=True)
+    assert job.edit.done == ()

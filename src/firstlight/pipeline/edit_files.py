@@ -92,15 +92,24 @@ def _changed(frame: Frame, changes: Sequence[Change]) -> Frame:
     return frame.replace(meta=meta_from_header(cards, frame.path, frame.shape)) if changes else frame
 
 
+_OF_THE_SITE = ("site", "latitude", "longitude", "elevation")
+
+
 def filled(frame: Frame) -> Iterator[Change]:
-    """What is known of a frame and its header lacks, as changes."""
+    """What is known of a frame and its header lacks, as changes.
+
+    Where another site is given than that of the header, all that depends on it is written anew: half of it would
+    contradict the other half.
+    """
     meta = frame.meta
+    header = meta_from_header(meta.cards, frame.path, frame.shape)
+    moved = header.latitude is not None and (header.latitude, header.longitude) != (meta.latitude, meta.longitude)
     keywords = {keyword for keyword, _, _ in meta.cards}
     for name, source in meta.sources.items():
         if name in _NOT_FILLED or source.split()[0].strip(",") in keywords or source.startswith(("folder", "nothing")):
             continue
         for keyword, value in _cards_of(name, meta):
-            yield Change(keyword, value, if_missing=True)
+            yield Change(keyword, value, if_missing=not (moved and name in _OF_THE_SITE))
     if meta.kind not in (Kind.LIGHT, Kind.UNKNOWN, Kind.STACK):
         return
     middle, start, end = observing_of([meta] * 3, [meta.mid_time, meta.start, end_of(meta)])
@@ -110,11 +119,11 @@ def filled(frame: Frame) -> Iterator[Change]:
         ("AMEND", end.airmass, "airmass at the end"),
     ):
         if value is not None:
-            yield Change(keyword, round(value, 4), comment, if_missing=True)
+            yield Change(keyword, round(value, 4), comment, if_missing=not moved)
     for name, (keyword, comment, digits) in CARDS.items():
         value = getattr(middle, name)
         if value is not None:
-            yield Change(keyword, value if digits is None else round(value, digits), comment, if_missing=True)
+            yield Change(keyword, value if digits is None else round(value, digits), comment, if_missing=not moved)
 
 
 def _cards_of(name: str, meta: Meta) -> Iterator[tuple[str, object]]:
