@@ -23,6 +23,7 @@ from firstlight.pipeline.live_files import load_stack, save_stack, stacks_in
 from firstlight.pipeline.live_masters import LiveMasters
 from firstlight.pipeline.live_settings import LiveSettings
 from firstlight.pipeline.measure import Light, measure_light
+from firstlight.pipeline.output_folder import outside
 from firstlight.pipeline.plan import OUTPUT, Group, group_lights
 from firstlight.pipeline.progress import Progress
 from firstlight.pipeline.register import Placed, place
@@ -110,7 +111,7 @@ def live(
         raise InputError("a running stack knows weights noise and equal, and no local normalisation: use process")
     target = Path(output) if output is not None else folder / OUTPUT
     check_folder(target)
-    target.mkdir(parents=True, exist_ok=True)
+    outside(find_files(folder), target)
     with thread_pool(settings.threads) as executor, Scratch(target) as scratch:
         session = _Live(folder, target, settings, executor, scratch, stop or threading.Event(), progress or Progress())
         session.take_calibration(None if masters is None else Path(masters))

@@ -23,6 +23,7 @@ from firstlight.pipeline.at_hand import masters_at_hand, needed_masters
 from firstlight.pipeline.clean import check_named, noise_of
 from firstlight.pipeline.facts import key_of, observe, with_airmass, with_facts
 from firstlight.pipeline.grouping import cut
+from firstlight.pipeline.output_folder import outside
 from firstlight.pipeline.progress import Progress
 from firstlight.pipeline.register import is_named
 from firstlight.pipeline.room import MAPS_PER_PIXEL, PER_PIXEL, PICTURES_PER_PIXEL, n_pixels, scratch_bytes
@@ -153,7 +154,7 @@ def plan(
     root = session if session.is_dir() else session.parent
     target = Path(output) if output is not None else root / OUTPUT
     files = find_files(session) if session.is_dir() else [session]
-    files = [f for f in files if target.resolve() not in f.resolve().parents]
+    files = outside(files, target)
     if only is not None:
         wanted = {path.resolve() for path in only}
         files = [f for f in files if f.resolve() in wanted]

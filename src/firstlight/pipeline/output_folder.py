@@ -1,0 +1,30 @@
+"""Where products may go: not among the frames, which would then count as products and be passed over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from firstlight.errors import InputError
+
+_OF_A_RUN = ("run.json", "steps", "journal.jsonl")
+"""One of these lies in the folder of an earlier run, also of one that was stopped at once."""
+
+
+def outside(files: Sequence[Path], output: Path) -> list[Path]:
+    """The files that do not lie in the folder of the products.
+
+    Raises
+    ------
+    InputError
+        That folder holds frames that no run has made.
+    """
+    target = output.resolve()
+    found = [path for path in files if target not in path.resolve().parents]
+    if len(found) < len(files) and (not found or not any((target / name).exists() for name in _OF_A_RUN)):
+        inside = next(path for path in files if target in path.resolve().parents)
+        raise InputError(
+            f"--output {output}: this folder holds frames, such as {inside.name}; what lies among the products is no "
+            "frame of the session; give a folder of its own, or none: FOLDER/firstlight"
+        )
+    return found
