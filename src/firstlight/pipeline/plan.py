@@ -15,6 +15,7 @@ from firstlight.io.index import Index
 from firstlight.io.read import find_files, open_frames
 from firstlight.library.assign import plan_calibrations
 from firstlight.library.classify import Sighting, classify
+from firstlight.library.greens import pattern_notes
 from firstlight.library.match import same_exposure, same_gain
 from firstlight.library.plans import Assignment, Calibrations, exposure_words, slug
 from firstlight.model.meta import Kind
@@ -191,6 +192,7 @@ def plan(
         if "against" in sighting.how or "although" in sighting.how:
             odd.setdefault(f"taken as {sighting.kind} by {sighting.how}", []).append(sighting.frame)
     notes += [f"{_some(group)}: {words}" for words, group in odd.items()]
+    notes += pattern_notes(lights)
     shelf, libraries, remarks = masters_at_hand(settings.library, target / "masters", {str(f) for f in files})
     notes += remarks
     calibrations = plan_calibrations(sightings, settings.calibrate.rules, shelf)
