@@ -1,10 +1,15 @@
+import struct
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 
+from firstlight import read
 from firstlight.errors import InputError
 from firstlight.library.plans import Assignment
 from firstlight.pipeline.plan import group_lights, plan
+from firstlight.pipeline.process import process
+from firstlight.pipeline.settings import Output, Settings
 from memory_frame import memory_frame
 
 START = datetime(2024, 3, 1, 20, tzinfo=UTC)
@@ -77,3 +82,23 @@ def test_a_missing_folder_is_said(tmp_path):
     with pytest.raises(InputError, match="no image files"):
         plan(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_every_exposure_of_a_series_is_a_light_of_its_own(tmp_path):
+    # All were once known by the path of their file: the last one was stacked eight times.
+    n, height, width = 8, 100, 120
+    rng = np.random.default_rng(2)
+    y, x = np.mgrid[:height, :width]
+    sky = np.full((height, width), 500.0)
+    for cx, cy, peak in zip(rng.uniform(9, 111, 24), rng.uniform(9, 91, 24), rng.uniform(400, 4000, 24)):
+        sky += peak * np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / (2 * 1.4**2))
+    pixels = (sky + rng.normal(0, 12, (n, height, width))).astype("<u2")
+    head = struct.pack("<14s7i40s40s40s2q", b"LUCAM-RECORDER", 0, 0, 0, width, height, 16, n, b"", b"Cam", b"", 0, 0)
+    (tmp_path / "night").mkdir()
+    (tmp_path / "night" / "a.ser").write_bytes(head + pixels.tobytes())
+    result = process(tmp_path / "night", Settings(library="none", output=Output(pictures=False)))
+    (stack,) = (read(path) for path in (result.output / "stacks").iterdir())
+    rows = (result.output / "frames.csv").read_text(encoding="utf-8").splitlines()[1:]
+    assert [row.partition(",")[0] for row in rows] == [f"a.ser#{number:04d}" for number in range(1, n + 1)]
+    away = sky < 505
+    assert np.std(stack.data[0][away]) < 1.3 * 12 / np.sqrt(n)

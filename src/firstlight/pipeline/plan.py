@@ -170,7 +170,7 @@ def plan(
     broken += copies
     known = with_facts(frames, settings, root)
     sightings, notes = [], []
-    for frame in known.frames:
+    for frame in map(_by_itself, known.frames):
         try:
             sightings.append(classify(frame))
         except FrameError as error:
@@ -208,6 +208,11 @@ def plan(
         session, target, settings, tuple(sightings), calibrations, groups, tuple(broken), tuple(notes), libraries,
         known.files, observing, noise,
     )  # fmt: skip
+
+
+def _by_itself(frame: Frame) -> Frame:
+    """The exposure of a series under a path of its own: what is known of lights is kept by their paths."""
+    return frame if frame.number is None else frame.replace(path=frame.path.with_name(frame.name), number=None)
 
 
 def _open(files: Sequence[Path], target: Path, progress: Progress) -> tuple[list[Frame], list[tuple[Path, str]]]:
