@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from firstlight.errors import FrameError, InputError
-from firstlight.io.read import find_files, format_of, read
+from firstlight.io.read import find_files, format_of, open_frames, read
 from firstlight.io.regions import Ellipse, write_regions
 from firstlight.io.star_tables import Column, write_columns
 from firstlight.io.write import write
@@ -72,7 +72,7 @@ def list_files(
 
 
 def files_of(given: Sequence[Path]) -> list[Path]:
-    """The files, and all frames in the folders.
+    """The files, and all frames in the folders; of a series each exposure, as ``file.ser#0001``.
 
     Raises
     ------
@@ -81,19 +81,33 @@ def files_of(given: Sequence[Path]) -> list[Path]:
     """
     paths: list[Path] = []
     for each in given:
-        found = find_files(each)
+        is_exposure = "#" in each.name and not each.exists()
+        found = [each] if is_exposure else find_files(each)
         if not found:
             raise InputError(f"{each}: no frames in this folder; give files, or a folder that holds some")
-        paths += found
+        paths += [exposure for path in found for exposure in _exposures(path)]
     return list(dict.fromkeys(paths))
+
+
+def _exposures(path: Path) -> list[Path]:
+    if format_of(path) not in ("ser", "avi", "tiff"):
+        return [path]
+    try:
+        return [path if f.number is None else path.with_name(f.name) for f in open_frames(path)]
+    except FrameError:
+        # What is wrong with it is told when it is read.
+        return [path]
 
 
 def stem_of(path: Path) -> str:
     """The name without endings of formats and packers.
 
-    >>> stem_of(Path("M 31.R.fits.fz"))
-    'M 31.R'
+    >>> stem_of(Path("M 31.R.fits.fz")), stem_of(Path("moon.ser#0012"))
+    ('M 31.R', 'moon_0012')
     """
+    name, mark, number = path.name.rpartition("#")
+    if mark and number.isdigit():
+        return f"{stem_of(Path(name))}_{number}"
     name = path.name
     while (end := Path(name).suffix.lower()) and (end in PACKED or format_of(Path(name)) is not None):
         name = name[: -len(end)]
