@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -12,6 +13,16 @@ from firstlight.model.registration import Transform
 ROUNDS = 10
 """Of the iteration that undoes a displacement. Each gains as many digits as the displacement's slope is below 1: two
 for a lens of poor quality, three for a telescope. The same for every position, so that tiles equal the whole."""
+
+
+class Warp(Protocol):
+    """A smooth displacement that can be undone: `Bend`, `firstlight.model.lattice.Lattice`."""
+
+    def shift(self, positions: np.ndarray) -> np.ndarray: ...
+
+    def __call__(self, positions: np.ndarray) -> np.ndarray: ...
+
+    def undo(self, positions: np.ndarray) -> np.ndarray: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,9 +78,9 @@ def monomials(u: np.ndarray, v: np.ndarray) -> Iterator[np.ndarray]:
 
 @dataclass(frozen=True, eq=False)
 class Unbend:
-    """The inverse of a bend."""
+    """The inverse of a bend, or of another smooth displacement."""
 
-    bend: Bend
+    bend: Warp
 
     def __call__(self, positions: np.ndarray) -> np.ndarray:
         return self.bend.undo(positions)
@@ -92,12 +103,12 @@ class Distorted(Transform):
     False
     """
 
-    parts: tuple[Transform | Bend | Unbend, ...] = ()
+    parts: tuple[Transform | Warp | Unbend, ...] = ()
 
     @classmethod
-    def of(cls, *parts: Transform | Bend | Unbend) -> Distorted:
+    def of(cls, *parts: Transform | Warp | Unbend) -> Distorted:
         """First part first; neighbouring matrices become one."""
-        merged: list[Transform | Bend | Unbend] = []
+        merged: list[Transform | Warp | Unbend] = []
         for part in parts:
             for each in part.parts if isinstance(part, Distorted) else (part,):
                 if merged and isinstance(each, Transform) and isinstance(merged[-1], Transform):
@@ -118,12 +129,12 @@ class Distorted(Transform):
 
     @property
     def inverse(self) -> Distorted:
-        back: list[Transform | Bend | Unbend] = []
+        back: list[Transform | Warp | Unbend] = []
         for part in reversed(self.parts):
             if isinstance(part, Transform):
                 back.append(part.inverse)
             else:
-                back.append(Unbend(part) if isinstance(part, Bend) else part.bend)
+                back.append(part.bend if isinstance(part, Unbend) else Unbend(part))
         return Distorted.of(*back)
 
     def then(self, other: Transform) -> Distorted:

@@ -19,6 +19,11 @@ _REGISTERED = {
     "features": ("by oriented binary features", ("rublee2011",)),
     "plate": ("by their plate solutions", ("greisen2002",)),
 }
+_REFINED = {
+    "corr": ("correlation of patches", ("westerweel2005", "eilers1996")),
+    "ilk": ("iterative Lucas-Kanade optical flow", ("lebesnerais2005", "eilers1996")),
+    "tvl1": ("TV-L1 optical flow", ("zach2007", "eilers1996")),
+}
 _KERNELS = {
     "lanczos2": ("Lanczos-2", ("duchon1979",)), "lanczos3": ("Lanczos-3", ("duchon1979",)),
     "lanczos4": ("Lanczos-4", ("duchon1979",)), "bicubic": ("cubic", ("keys1981",)), "bilinear": ("bilinear", ()),
@@ -153,6 +158,7 @@ def _registered(one: Lineage, text: _Text, how: str = "") -> None:
     sentence = (
         f"the frames were registered to {one.facts.get('reference', 'one of them')} {words}{text.cite(keys)}{how}"
     )
+    flow, flow_keys = _REFINED.get(settings.get("registration", {}).get("refine", "none"), ("", ()))
     if method == "none":
         sentence = f"the frames, registered already, were{how.lstrip(',').rstrip(',')}"
     if mode == "local":
@@ -161,6 +167,8 @@ def _registered(one: Lineage, text: _Text, how: str = "") -> None:
     elif mode and mode != "none":
         sentence += f" and normalised ({mode.replace('+', ' and ')})"
     text.say(sentence.replace(",,", ","))
+    if flow:
+        text.say(f"smooth displacements between the frames were found by {flow}{text.cite(flow_keys)} and undone")
 
 
 def _combined(one: Lineage, text: _Text) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -10,10 +11,13 @@ from firstlight.errors import FrameError
 from firstlight.io.frame import Frame
 from firstlight.io.results import pack, pack_indices, unpack, unpack_indices
 from firstlight.library.plans import Assignment
+from firstlight.model.distortion import Bend, Distorted, Unbend
+from firstlight.model.lattice import Lattice
 from firstlight.model.registration import Registration, Transform
 from firstlight.model.stars import Quality, Stars
 from firstlight.pipeline.calibration import Calibration, Defects
 from firstlight.pipeline.measure import Light, Spikes
+from firstlight.pipeline.refine import Refinement
 from firstlight.pipeline.register import Placed
 
 
@@ -64,17 +68,56 @@ def _own_calibration(arrays: dict[str, np.ndarray], frame: Frame, shared: Calibr
 
 
 def placed_as_bytes(outcome: Placed | str) -> bytes | None:
-    """A light's place, or why it has none; None where it is more than a matrix."""
+    """A light's place, or why it has none; None where its transform is of a kind that is not kept."""
     if isinstance(outcome, str):
         return pack({}, {"reason": outcome})
     found = outcome.registration
-    if type(found.transform) is not Transform:
+    packed = _packed(found.transform)
+    if packed is None:
         return None
+    arrays, parts = packed
     facts = {
         "n_matched": int(found.n_matched), "rms": float(found.rms), "method": found.method,
-        "flux_ratio": float(outcome.flux_ratio), "notes": list(outcome.notes),
+        "flux_ratio": float(outcome.flux_ratio), "notes": list(outcome.notes), "parts": parts,
+        "refinement": outcome.refinement and asdict(outcome.refinement),
     }  # fmt: skip
-    return pack({"matrix": found.transform.matrix}, facts)
+    return pack(arrays, facts)
+
+
+def _packed(transform: Transform) -> tuple[dict[str, np.ndarray], list[dict[str, Any]]] | None:
+    """The numbers of the parts of a transform, and what they are."""
+    arrays, told = {}, []
+    for k, part in enumerate(transform.parts if isinstance(transform, Distorted) else (transform,)):
+        inner = part.bend if isinstance(part, Unbend) else part
+        facts: dict[str, Any] = {"undone": isinstance(part, Unbend)}
+        if type(inner) is Transform:
+            facts |= {"kind": "matrix"}
+            arrays[f"part.{k}"] = inner.matrix
+        elif isinstance(inner, Bend):
+            facts |= {"kind": "bend", "centre": list(inner.centre), "size": float(inner.size)}
+            arrays[f"part.{k}"] = inner.coefficients
+        elif isinstance(inner, Lattice):
+            facts |= {"kind": "lattice", "spacing": float(inner.spacing)}
+            arrays[f"part.{k}"] = inner.coefficients
+        else:
+            return None
+        told.append(facts)
+    return arrays, told
+
+
+def _unpacked(arrays: dict[str, np.ndarray], told: list[dict[str, Any]]) -> Transform:
+    parts: list[Any] = []
+    for k, facts in enumerate(told):
+        numbers = arrays[f"part.{k}"]
+        if facts["kind"] == "matrix":
+            parts.append(Transform(numbers))
+            continue
+        if facts["kind"] == "bend":
+            inner: Bend | Lattice = Bend((facts["centre"][0], facts["centre"][1]), facts["size"], numbers)
+        else:
+            inner = Lattice(facts["spacing"], numbers)
+        parts.append(Unbend(inner) if facts["undone"] else inner)
+    return parts[0] if len(parts) == 1 and isinstance(parts[0], Transform) else Distorted.of(*parts)
 
 
 def placed_of_bytes(content: bytes, light: Light) -> Placed | None:
@@ -91,8 +134,13 @@ def placed_of_bytes(content: bytes, light: Light) -> Placed | None:
         return None
     if "reason" in facts:
         raise FrameError(facts["reason"])
-    registration = Registration(Transform(arrays["matrix"]), facts["n_matched"], facts["rms"], facts["method"])
-    return Placed(light, registration, facts["flux_ratio"], tuple(facts["notes"]))
+    try:
+        transform = _unpacked(arrays, facts["parts"])
+        registration = Registration(transform, facts["n_matched"], facts["rms"], facts["method"])
+        refinement = facts["refinement"] and Refinement(**facts["refinement"])
+        return Placed(light, registration, facts["flux_ratio"], tuple(facts["notes"]), refinement)
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def assignment_as_bytes(assignment: Assignment) -> bytes:

@@ -32,6 +32,7 @@ from firstlight.pipeline.mosaic import Colours
 from firstlight.pipeline.panels import Panel
 from firstlight.pipeline.plan import Group
 from firstlight.pipeline.progress import Clock
+from firstlight.pipeline.refine import refinement_notes
 from firstlight.pipeline.register import Placed, place, rank_references
 from firstlight.pipeline.rejected import rejection_notes
 from firstlight.pipeline.select import reasons_after_registration, reasons_against
@@ -164,18 +165,15 @@ def prepare_group(
             if 2 * len(placed) >= len(kept):
                 break
         stage.advance(len(kept))
-    notes = []
+    notes = refinement_notes([(each.light.name, each.refinement) for each in placed])
     if common is not None and reference is not common:
         notes.append("not registered to the other filters: too few frames match their reference")
     if len(placed) == 1 < len(lights):
         notes.append("no other frame could be registered to this one: it stands alone")
     set_aside.update(failed)
-    clear = []
-    for each, reason in zip(placed, reasons_after_registration(placed, settings.select)):
-        if reason:
-            set_aside[str(each.light.frame.path)] = reason
-        else:
-            clear.append(each)
+    reasons = reasons_after_registration(placed, settings.select)
+    set_aside.update({str(each.light.frame.path): reason for each, reason in zip(placed, reasons) if reason})
+    clear = [each for each, reason in zip(placed, reasons) if not reason]
     return Prepared(group, reference, clear, lights, set_aside, notes)
 
 

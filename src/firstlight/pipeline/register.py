@@ -16,6 +16,7 @@ from firstlight.model.stars import Stars
 from firstlight.ops.align.match import MatchStars, match_stars
 from firstlight.ops.align.plates import transform_of_plates
 from firstlight.pipeline.measure import Light
+from firstlight.pipeline.refine import Refinement, refine
 from firstlight.pipeline.tracking import attended, looked_at
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class Placed:
     flux_ratio: float
     """Flux of the reference over that of this frame for the same stars: its scale factor."""
     notes: tuple[str, ...] = ()
+    refinement: Refinement | None = None
+    """What its texture told, where that was asked for."""
 
 
 def score(light: Light) -> float:
@@ -89,11 +92,23 @@ def place(light: Light, reference: Light, settings: Settings, guide: Light | Non
                 registration = match_stars(light.stars, guide.stars, settings.match)
             else:
                 registration = _by_pixels(light, reference, guide, rule, settings.match)
+        found = None
+        if rule.refine != "none":
+            registration, found = _refined(registration, light, reference, guide or attended(reference, rule), settings)
     except FrameError as error:
         raise FrameError(f"{light.name}: {error}") from error
-    return Placed(
-        light, registration, flux_ratio(light, reference, registration.transform), _words(light, registration)
-    )
+    ratio = flux_ratio(light, reference, registration.transform)
+    return Placed(light, registration, ratio, _words(light, registration), found)
+
+
+def _refined(
+    registration: Registration, light: Light, reference: Light, guide: Light, settings: Settings
+) -> tuple[Registration, Refinement]:
+    mine, theirs = luminance(light), luminance(reference)
+    seen = looked_at(theirs.shape, settings.registration)
+    if seen is not None:
+        theirs = np.where(seen, theirs, np.float32(np.nan))
+    return refine(registration, mine, theirs, light.stars, guide.stars, settings.registration.refine, settings.match)
 
 
 def _by_plate(light: Light, reference: Light) -> Registration:

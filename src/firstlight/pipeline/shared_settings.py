@@ -21,6 +21,10 @@ class Register(Params):
     """``stars``: match star patterns; ``phase``: shift by phase correlation; ``features``: corners and textures (ORB),
     for the Moon, planets and bright nebulae; ``plate``: by the plates (WCS) in the headers; ``none``: they are aligned
     already."""
+    refine: Literal["none", "corr", "ilk", "tvl1"] = "none"
+    """Then compare the frames by their texture, and undo what bends them from place to place: seeing on the Moon, the
+    Sun and planets; distortion where stars are few. ``corr``: correlation of patches, as good as the others and twenty
+    times as fast; ``ilk``, ``tvl1``: dense optical flow. A frame whose stars it would move away stays as it was."""
     reference: str = ""
     """File name of the reference frame; empty: the best frame of the largest group of each geometry."""
     region: str = ""
@@ -37,6 +41,11 @@ class Register(Params):
     clamp: Annotated[Sigma, Field(ge=0, le=1000)] = 1.0
     """Lanczos may dig this far (in noise sigma of the frame) below the lowest of the inner samples, no further: no dark
     rings. 1000 switches it off."""
+
+    @property
+    def leaves_alone(self) -> bool:
+        """Whether every frame is taken as it lies."""
+        return self.method == "none" and self.refine == "none"
 
     @field_validator("region")
     @classmethod

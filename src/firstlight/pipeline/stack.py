@@ -35,6 +35,7 @@ from firstlight.pipeline.measure import Light, measure_light
 from firstlight.pipeline.members import FLATS, PATTERNS, Member, check_alike, choose_reference, open_members
 from firstlight.pipeline.mosaic_files import join_files
 from firstlight.pipeline.progress import Clock, Progress
+from firstlight.pipeline.refine import refinement_notes
 from firstlight.pipeline.register import Placed, place, rank_references
 from firstlight.pipeline.rejected import rejection_notes
 from firstlight.pipeline.room import MAPS_PER_PIXEL, PER_PIXEL, check_room, n_pixels, scratch_bytes
@@ -226,7 +227,7 @@ class _Run:
         scales = np.ones(len(members))
         if mode == "local":
             raise InputError("local normalisation needs raw frames (firstlight process); take additive+scale here")
-        if self.settings.registration.method != "none":
+        if not self.settings.registration.leaves_alone:
             members, placed, reference = self._register(members)
             transforms = [p.registration.transform for p in placed]
             seeing = np.array([p.light.quality.fwhm for p in placed])
@@ -345,6 +346,7 @@ class _Run:
         if not best:
             raise InputError("none of the files can be registered; look at them, or combine them as they are")
         self.set_aside.update(failed)
+        self.notes += refinement_notes([(placed.light.name, placed.refinement) for _, placed in best])
         return (
             [member for member, _ in best],
             [placed for _, placed in best],

@@ -45,7 +45,8 @@ def source_window(
     if forward.is_affine:
         border = np.array([[x, y] for x in (left, right - 1) for y in (top, bottom - 1)])
     else:
-        along = np.linspace(0.0, 1.0, 33)
+        # As closely as the finest displacements change.
+        along = np.linspace(0.0, 1.0, 33 + max(bottom - top, right - left) // 32)
         xs, ys = left + along * (right - 1 - left), top + along * (bottom - 1 - top)
         edges = [(xs, np.full_like(xs, top)), (xs, np.full_like(xs, bottom - 1))]
         edges += [(np.full_like(ys, left), ys), (np.full_like(ys, right - 1), ys)]
