@@ -17,8 +17,11 @@ HELD_OUT = 5
 """One patch in so many is left out, to be predicted by the others."""
 GAIN = 0.99
 """A finer surface is taken if it predicts the patches left out better by this factor."""
-WORTH = 0.97
-"""A correction is taken if it brings the patches left out nearer by this factor."""
+WORTH = 0.85
+"""A correction is taken if it brings the patches left out nearer by this factor, or by `CLEAR`. Smaller gains need not be the sky's:
+what calibration left on the sensor lies still while the sky moves, and draws faint patches with it (0.89 was seen)."""
+CLEAR = 0.12
+"""px: a correction is also taken if so much of the distance (in squares) goes, where noise makes most of it."""
 STIFFNESS = 1e-3
 """Weight of the differences between neighbouring nodes, in mean weights of a patch: they bridge what shows no texture
 without running away there, and yield elsewhere."""
@@ -86,7 +89,7 @@ def correct(
             best, error = spacing, tried
         if failures >= ROUGHER:
             break
-    if not error < WORTH * before:
+    if not (error < WORTH * before or before**2 - error**2 > CLEAR**2):
         raise FrameError(
             f"texture: no smooth correction brings patches that were left out nearer ({before:.2f} px before, "
             f"{error:.2f} px after)"

@@ -22,8 +22,12 @@ FEWEST = 24
 """Patches with texture in common."""
 REDUCTIONS = (1, 2, 4, 8)
 """Faint, wide structures show where pixels are averaged."""
-SHARE = 0.3
-"""The finest plane is taken whose patches cover this share of the area that those of any cover."""
+SURE = 0.15
+"""px; patches this good (in the median) that show most of the plane need no coarser ones beside them."""
+EXACT = 0.1
+"""px; better patches than this say no more of how well a plane as a whole is known."""
+SHARE = 0.5
+"""The finest plane is taken that tells at least this share of what any of them tells."""
 FINEST = 4 / 3
 """Distance of nodes, at least, in distances of patches."""
 
@@ -67,10 +71,8 @@ def refine_by_texture(
     [[149.0, 152.0]]
     """
     pair = _choose(plane, reference, transform)
-    coarsest = finest = FINEST * STEP * pair.step
-    coarsest = np.inf
-    current, best, n = transform, None, 0
-    settled = False
+    finest, coarsest = FINEST * STEP * pair.step, np.inf
+    current = transform
     for _ in range(ROUNDS):
         found = pair.compare(current, method)
         n = int(found.found.sum())
@@ -80,8 +82,7 @@ def refine_by_texture(
         at = found.positions[found.found]
         moved = best.transform.inverse(at) - current.inverse(at)
         current = best.transform
-        settled = float(np.sqrt(np.mean((moved**2).sum(axis=1)))) < SETTLED * pair.step
-        if settled:
+        if np.sqrt(np.mean((moved**2).sum(axis=1))) < SETTLED * pair.step:
             break
         # The first look is the least sure: from then on a surface little coarser is the coarsest that is tried.
         coarsest = 2 * best.spacing if best.spacing else np.inf
@@ -135,16 +136,18 @@ def _choose(plane: np.ndarray, reference: np.ndarray, transform: Transform) -> _
         if min(*plane.shape, *reference.shape) < 4 * SIDE * step:
             break
         pair = _Pair.of(plane, reference, step)
-        found = pair.compare(transform).found
-        n, area = int(found.sum()), float(found.mean())
-        if n >= FEWEST:
-            tried.append((area, pair))
-        if area > SHARE:
-            break
+        measured = pair.compare(transform)
+        found = measured.found
+        sigma = measured.sigma[found]
+        if len(sigma) >= FEWEST:
+            # Inverse variances, as much of them as there is area.
+            tried.append((step**2 * float(np.sum(1.0 / (sigma**2 + EXACT**2))), pair))
+            if found.mean() > 0.5 and np.median(sigma) < SURE:
+                break
     if not tried:
         raise FrameError(f"texture: fewer than {FEWEST} patches show the same as the reference")
-    most = max(area for area, _ in tried)
-    return next(pair for area, pair in tried if area >= SHARE * most)
+    most = max(told for told, _ in tried)
+    return next(pair for told, pair in tried if told >= SHARE * most)
 
 
 def _reduced(plane: np.ndarray, step: int) -> np.ndarray:
