@@ -18,8 +18,8 @@ HELD_OUT = 5
 GAIN = 0.99
 """A finer surface is taken if it predicts the patches left out better by this factor."""
 WORTH = 0.85
-"""A correction is taken if it brings the patches left out nearer by this factor, or by `CLEAR`. Smaller gains need not be the sky's:
-what calibration left on the sensor lies still while the sky moves, and draws faint patches with it (0.89 was seen)."""
+"""A correction is taken if it brings the patches left out nearer by this factor, or by `CLEAR`. Smaller gains need not
+be the sky's: what calibration left on the sensor lies still, and draws faint patches with it (0.89 was seen)."""
 CLEAR = 0.12
 """px: a correction is also taken if so much of the distance (in squares) goes, where noise makes most of it."""
 STIFFNESS = 1e-3
