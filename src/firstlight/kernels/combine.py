@@ -32,10 +32,12 @@ from firstlight.kernels.reject import (
     BOTTOM,
     ESD,
     FEWEST,
+    FEWEST_KNOWN,
     LINEAR,
     MEAN,
     MEDIAN,
     MINMAX,
+    NOISE,
     NOISE_REACH,
     PERCENTILE,
     TOP,
@@ -56,7 +58,7 @@ def usual_reach(method, low, high, critical, n):
     """Sigma of the noise model, below and above the median, that no method takes for an outlier; below 0: none."""
     if method == MINMAX:
         return np.float32(-1.0), np.float32(-1.0)
-    if method in (MEAN, MEDIAN) or n <= FEWEST:
+    if method in (MEAN, MEDIAN) or n <= (FEWEST_KNOWN if method == NOISE else FEWEST):
         return np.float32(np.inf), np.float32(np.inf)
     if method in (LINEAR, PERCENTILE):
         return np.float32(NOISE_REACH), np.float32(NOISE_REACH)

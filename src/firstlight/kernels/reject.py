@@ -24,6 +24,8 @@ HUBER_TOLERANCE = 5e-4
 MAD_SCALE = 1.4826
 FEWEST = 3
 """Nothing is rejected where so few samples, or fewer, are left."""
+FEWEST_KNOWN = 2
+"""The same where the noise is known beforehand: the outlier of three samples stands alone against two that agree."""
 NOISE_REACH = 3.0
 """Methods whose limits are no multiples of sigma leave alone what noise alone may do: so many sigma of the model."""
 
@@ -179,6 +181,7 @@ def find_limits(
     if method == LINEAR:
         reach_low = np.float32(NOISE_REACH)
         reach_high = reach_low
+    least = FEWEST_KNOWN if method == NOISE else FEWEST
     for p in range(count):
         n = np.int64(valid[p])
         if n == 0:
@@ -201,7 +204,7 @@ def find_limits(
                 first += 1
             while last - first > FEWEST and ranked[last - 1, p] > middle + max(high * abs(middle), reach):
                 last -= 1
-        elif n > FEWEST:
+        elif n > least:
             expected = np.sqrt(noise + photons * max(middle - level, np.float32(0.0)))
             scale = expected
             if method == ESD:
@@ -216,7 +219,7 @@ def find_limits(
                 else:
                     # Clip at multiples of a scale about the median until nothing is left to clip. Here and not in a
                     # function of its own: a call for each pixel halves the speed for few frames.
-                    while last - first > FEWEST:
+                    while last - first > least:
                         middle = middle_of(ranked, p, first, last)
                         expected = np.sqrt(noise + photons * max(middle - level, np.float32(0.0)))
                         scale = expected
@@ -233,9 +236,12 @@ def find_limits(
                         bottom = middle - low * scale
                         top = middle + high * scale
                         before = last - first
-                        while last - first > FEWEST and ranked[first, p] < bottom:
+                        if before == 3 and ranked[last - 1, p] > max(top, 2 * middle - ranked[first, p]):
+                            # Of three samples the farther one goes; only where the noise is known do three get here.
+                            last -= 1
+                        while last - first > least and ranked[first, p] < bottom:
                             first += 1
-                        while last - first > FEWEST and ranked[last - 1, p] > top:
+                        while last - first > least and ranked[last - 1, p] > top:
                             last -= 1
                         if last - first == before:
                             break

@@ -96,6 +96,27 @@ def test_a_trail_in_one_of_twenty_frames_leaves_nothing(method, height):
     assert abs(left[crossing].mean()) < 0.3
 
 
+@pytest.mark.parametrize("height", [8.0, 15.0, 60.0])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_trail_in_one_of_four_frames_leaves_no_dots(height, seed):
+    """Also where another frame has no sample, as at a hot pixel; and bright stars keep their light there."""
+    fwhm = np.array([2.8, 3.0, 3.1, 3.3])
+    frames, _, places = night(fwhm, seed, flux=(NOISE * 20, NOISE * 50000))
+    frames[1][np.random.default_rng(seed).random(SHAPE) < 0.1] = np.nan
+    light = trail(SHAPE, 60, 62, 4.0, 1.0, 3.0)
+    hit = light > 0.3 * light.max()
+    dirty = frames.copy()
+    dirty[3][hit] += np.float32(height * NOISE)
+    one, other = (combine_cube(each, Combine(method="noise"), terms(fwhm)) for each in (dirty, frames))
+    left = (one.mean - other.mean) / np.sqrt(other.variance)
+    yy, xx = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    away = hit & (np.min([np.hypot(xx - x, yy - y) for x, y in places], axis=0) > 12)
+    assert abs(left[away].mean()) < 0.3
+    assert (left[away] > 3).mean() < 0.01
+    everything = fluxes(combine_cube(frames, Combine(method="mean"), terms(fwhm)).mean - SKY, places)[-3:]
+    assert abs(fluxes(other.mean - SKY, places)[-3:] / everything - 1).max() < 2e-3
+
+
 def test_cosmic_rays_on_sky_and_stars_are_rejected():
     fwhm = SEEING["even"]
     frames, _, places = night(fwhm)

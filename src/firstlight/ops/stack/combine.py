@@ -108,9 +108,9 @@ def combine_cube(
 
     Notes
     -----
-    Nothing is rejected where 3 samples or fewer are left (``minmax`` alone goes down to 1), and scales are never
-    smaller than the noise of ``terms``. Where ``terms`` know the seeing, limits are wider on stars by what it explains:
-    see `firstlight.ops.stack.guard`.
+    Nothing is rejected where 3 samples or fewer are left (2 where the noise is known; ``minmax`` alone goes down to 1),
+    and scales are never smaller than the noise of ``terms``. Where ``terms`` know the seeing, limits are wider on stars
+    by what it explains: see `firstlight.ops.stack.guard`.
 
     References
     ----------
@@ -279,7 +279,7 @@ def _grown(
         more = np.zeros(pixels.size, np.int32)
         grow_kernels.collect(
             samples.bits, samples.starts, samples.size[1], samples.swapped, where[0].start, where[1].start,
-            verdict.samples, verdict.grown, *np.divmod(pixels, verdict.shape[1]), reject.FEWEST, gathered, more, hits,
+            verdict.samples, verdict.grown, *np.divmod(pixels, verdict.shape[1]), settings.fewest, gathered, more, hits,
         )  # fmt: skip
         plain, enough = Combine(method="mean", guard=0), more >= 0
         again = Samples(gathered.reshape(-1), np.arange(n) * pixels.size, (1, pixels.size), samples.swapped)

@@ -129,7 +129,7 @@ class Combine(Params):
 
     def grows(self, n: int) -> bool:
         """Whether what is rejected of ``n`` frames is grown."""
-        return self.rejects and self.grow > 0 and n > reject.FEWEST and self.method not in ("adaptive", "minmax")
+        return self.rejects and self.grow > 0 and n > self.fewest and self.method not in ("adaptive", "minmax")
 
     def margin(self, n: int) -> int:
         """Pixels around a tile of ``n`` frames that its pixels depend on."""
@@ -137,4 +137,9 @@ class Combine(Params):
 
     def guards(self, n: int) -> bool:
         """Whether the limits for ``n`` frames ask how steep the image is."""
-        return self.rejects and self.guard > 0 and n > reject.FEWEST
+        return self.rejects and self.guard > 0 and n > self.fewest
+
+    @property
+    def fewest(self) -> int:
+        """Samples of a pixel that stay, whatever they say."""
+        return reject.FEWEST_KNOWN if RULES.get(self.method, Rule(0)).kernel == reject.NOISE else reject.FEWEST
