@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
@@ -15,18 +14,33 @@ ROUNDS = 10
 for a lens of poor quality, three for a telescope. The same for every position, so that tiles equal the whole."""
 
 
-class Warp(Protocol):
+class Warp:
     """A smooth displacement that can be undone: `Bend`, `firstlight.model.lattice.Lattice`."""
 
-    def shift(self, positions: np.ndarray) -> np.ndarray: ...
+    coefficients: np.ndarray
 
-    def __call__(self, positions: np.ndarray) -> np.ndarray: ...
+    def __post_init__(self) -> None:
+        coefficients = np.array(self.coefficients, dtype=np.float64)
+        coefficients.flags.writeable = False
+        object.__setattr__(self, "coefficients", coefficients)
 
-    def undo(self, positions: np.ndarray) -> np.ndarray: ...
+    def shift(self, positions: np.ndarray) -> np.ndarray:
+        """Displacements (n, 2) at positions (n, 2)."""
+        raise NotImplementedError
+
+    def __call__(self, positions: np.ndarray) -> np.ndarray:
+        return positions + self.shift(positions)
+
+    def undo(self, positions: np.ndarray) -> np.ndarray:
+        """The positions that are moved to these."""
+        found = positions
+        for _ in range(ROUNDS):
+            found = positions - self.shift(found)
+        return found
 
 
 @dataclass(frozen=True, eq=False)
-class Bend:
+class Bend(Warp):
     """Positions moved by a polynomial of degree 2 to 4 of their place, px.
 
     >>> bend = Bend((100.0, 100.0), 100.0, np.array([[0.5, 0.0], [0.0, 0.0], [0.0, 0.0]]))
@@ -42,11 +56,6 @@ class Bend:
     coefficients: np.ndarray
     """Displacements (terms, 2) in x and y: of u**2, u v, v**2, u**3, ... (see `monomials`)."""
 
-    def __post_init__(self) -> None:
-        coefficients = np.array(self.coefficients, dtype=np.float64)
-        coefficients.flags.writeable = False
-        object.__setattr__(self, "coefficients", coefficients)
-
     def shift(self, positions: np.ndarray) -> np.ndarray:
         """Displacements (n, 2) at positions (n, 2)."""
         u, v = ((positions[:, axis] - self.centre[axis]) / self.size for axis in (0, 1))
@@ -55,16 +64,6 @@ class Bend:
         for term, coefficients in zip(monomials(u, v), self.coefficients):
             total += term[:, None] * coefficients
         return total
-
-    def __call__(self, positions: np.ndarray) -> np.ndarray:
-        return positions + self.shift(positions)
-
-    def undo(self, positions: np.ndarray) -> np.ndarray:
-        """The positions that are moved to these."""
-        found = positions
-        for _ in range(ROUNDS):
-            found = positions - self.shift(found)
-        return found
 
 
 def monomials(u: np.ndarray, v: np.ndarray) -> Iterator[np.ndarray]:

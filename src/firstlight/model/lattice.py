@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from firstlight.model.distortion import ROUNDS
+from firstlight.model.distortion import Warp
 
 SUPPORT = 4
 """Nodes of an axis that a place depends on."""
 
 
 @dataclass(frozen=True, eq=False)
-class Lattice:
+class Lattice(Warp):
     """Positions moved by a cubic B-spline of their place, px; beyond the lattice, as at its edge.
 
     >>> flat = Lattice(64.0, np.full((5, 6, 2), [0.5, -1.0]))
@@ -29,11 +29,6 @@ class Lattice:
     coefficients: np.ndarray
     """Displacements (rows, columns, 2) in x and y of the nodes."""
 
-    def __post_init__(self) -> None:
-        coefficients = np.array(self.coefficients, dtype=np.float64)
-        coefficients.flags.writeable = False
-        object.__setattr__(self, "coefficients", coefficients)
-
     def shift(self, positions: np.ndarray) -> np.ndarray:
         """Displacements (n, 2) at positions (n, 2)."""
         rows, columns, _ = self.coefficients.shape
@@ -42,16 +37,6 @@ class Lattice:
         for index, weight in node_weights(positions, self.spacing, (rows, columns)):
             total += weight[:, None] * nodes[index]
         return total
-
-    def __call__(self, positions: np.ndarray) -> np.ndarray:
-        return positions + self.shift(positions)
-
-    def undo(self, positions: np.ndarray) -> np.ndarray:
-        """The positions that are moved to these."""
-        found = positions
-        for _ in range(ROUNDS):
-            found = positions - self.shift(found)
-        return found
 
 
 def lattice_size(shape: tuple[int, int], spacing: float) -> tuple[int, int]:
