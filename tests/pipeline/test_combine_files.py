@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from firstlight.io import mapping
 from firstlight.io.fits_writer import Unit, write_units
 from firstlight.ops.stack.combine import Combine
 from firstlight.pipeline.settings import Normalize
@@ -37,6 +38,19 @@ def test_numbers_as_they_lie_give_the_bytes_of_numbers_turned_over(tmp_path, met
     for plane in ("mean", "variance", "coverage", "rejected_low", "rejected_high", "rejected_fraction"):
         one, two = (getattr(result.stacked, plane) for result in results)
         np.testing.assert_array_equal(one, two)
+
+
+def test_files_that_cannot_be_mapped_are_read(tmp_path, monkeypatch):
+    frames = noise_frames(9, (70, 150))
+    frames[3, 20:25, 30:90] += 500
+    paths = [plain(tmp_path / f"{i}.fits", frame) for i, frame in enumerate(frames)]
+    written = []
+    for able in (mapping._able(), False):
+        monkeypatch.setattr(mapping, "_able", lambda able=able: able)
+        result = stack_files(paths, tmp_path / "stack.fits", AS_THEY_ARE)
+        assert result.engine.as_stored
+        written.append((tmp_path / "stack.fits").read_bytes())
+    assert written[0] == written[1]
 
 
 @pytest.mark.parametrize("size", [(300, 4400), (3, 9000)])
