@@ -29,6 +29,7 @@ LAYERS = (
     ("ops",),
     ("simulate", "library"),
     ("pipeline",),
+    ("observe",),
     ("cli",),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
@@ -44,19 +45,20 @@ HOMES = {
     "sqlite3": {"io"},
     "urllib.request": {"io"},
     "http": {"io"},
-    "socket": {"io"},
+    "socket": {"io", "observe"},
     "subprocess": {"io"},
     "click": {"cli"},
     "rich": {"cli"},
     "dask": {"pipeline"},
     "prefect": {"pipeline"},
-    "matplotlib": {"pipeline"},
+    "matplotlib": {"pipeline", "observe"},
+    "indipyclient": {"observe"},
     "yaml": {"io"},
     "requests": {"io"},
 }
 THREADS = {"threading", "concurrent", "multiprocessing", "_thread", "asyncio"}
-# simulate makes its frames in a pool of its own; io ends readers that never return.
-THREADS_ALLOWED = {"pipeline", "simulate", "io"}
+# simulate makes its frames in a pool of its own; io ends readers that never return; observe listens to equipment.
+THREADS_ALLOWED = {"pipeline", "simulate", "io", "observe"}
 HANDED_DOWN = {"concurrent.futures.Executor", "concurrent.futures.Future", "threading.RLock", "threading.active_count"}
 """Types of what the pipeline hands down, what its threads wait at, and their number; they start nothing."""
 

@@ -4,7 +4,8 @@
 
     FirstlightError
     |-- InputError      the user can fix it: a file, a folder, a header, a request that cannot be met
-    |   `-- SpecError   ... an operation, parameter or choice that does not exist or is out of bounds
+    |   |-- SpecError   ... an operation, parameter or choice that does not exist or is out of bounds
+    |   `-- EquipmentError  ... a camera, mount or other device that is not there, refuses, or does not answer
     |-- FrameError      one frame cannot be used; it is set aside with this reason and the run goes on
     `-- ContractError   a rule of the program was broken: our bug, please report it
 
@@ -27,6 +28,10 @@ class InputError(FirstlightError):
 
 class SpecError(InputError):
     """An operation, parameter or choice that does not exist or is out of bounds."""
+
+
+class EquipmentError(InputError):
+    """A camera, mount, wheel, focuser or guider is not there, refuses, or does not answer in time."""
 
 
 class FrameError(FirstlightError):
