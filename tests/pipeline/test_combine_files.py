@@ -1,11 +1,15 @@
 """Files combined tile by tile: the same bytes however they are read and cut."""
 
+import os
+
 import numpy as np
 import pytest
 
+from firstlight.errors import FrameError
 from firstlight.io import mapping
 from firstlight.io.fits_writer import Unit, write_units
 from firstlight.ops.stack.combine import Combine
+from firstlight.pipeline.combine_files import FileEngine
 from firstlight.pipeline.settings import Normalize
 from firstlight.pipeline.stack import StackSettings, stack_files
 
@@ -51,6 +55,21 @@ def test_files_that_cannot_be_mapped_are_read(tmp_path, monkeypatch):
         assert result.engine.as_stored
         written.append((tmp_path / "stack.fits").read_bytes())
     assert written[0] == written[1]
+
+
+def test_a_file_that_is_cut_while_it_is_combined_is_named(tmp_path, monkeypatch):
+    """A thread that meets a page which is gone must not take the program with it."""
+    paths = [plain(tmp_path / f"{i}.fits", frame) for i, frame in enumerate(noise_frames(9, (700, 1500)))]
+    settle = FileEngine._settle
+
+    def cut_first(*arguments):
+        os.truncate(paths[4], 20_000)
+        return settle(*arguments)
+
+    monkeypatch.setattr(FileEngine, "_settle", cut_first)
+    with pytest.raises(FrameError, match=r"4\.fits: cannot be read any more.*was it moved or cut\?"):
+        stack_files(paths, tmp_path / "stack.fits", AS_THEY_ARE)
+    assert not (tmp_path / "stack.fits").exists()
 
 
 @pytest.mark.parametrize("size", [(300, 4400), (3, 9000)])

@@ -5,9 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
-from pathlib import Path
-
-from firstlight.io.mapping import CannotMap, Piece, mapped
 
 
 def content_hash(path: str | os.PathLike[str]) -> str:
@@ -38,21 +35,17 @@ def known_hash(path: str | os.PathLike[str]) -> str:
     return _hash_of(os.fspath(path), status.st_size, status.st_mtime_ns)
 
 
-AT_ONCE = 32 * 2**20
-"""Bytes of a file that are mapped at once."""
+AT_ONCE = 2**18
+"""Bytes of a file that are read at once: they lie in the cache, and a file that is cut meanwhile ends early, where one
+that is mapped would end the process."""
 
 
 @functools.lru_cache(maxsize=65536)
 def _hash_of(path: str, size: int, mtime: int) -> str:
     import xxhash
 
-    digest = xxhash.xxh3_128()
-    pieces = [Piece(Path(path), start, min(AT_ONCE, size - start)) for start in range(0, size, AT_ONCE)]
-    try:
-        for piece in pieces:
-            with mapped([piece]) as (memory, (first,)):
-                digest.update(memory[first : first + piece.size])
-        return digest.hexdigest()
-    except CannotMap:
-        with open(path, "rb", buffering=0) as file:
-            return hashlib.file_digest(file, xxhash.xxh3_128).hexdigest()
+    digest, buffer = xxhash.xxh3_128(), memoryview(bytearray(min(AT_ONCE, max(size, 1))))
+    with open(path, "rb", buffering=0) as file:
+        while count := file.readinto(buffer):
+            digest.update(buffer[:count])
+    return digest.hexdigest()

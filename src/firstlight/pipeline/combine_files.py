@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from firstlight.io.frame import Frame
-from firstlight.io.mapping import CannotMap, mapped
+from firstlight.io.mapping import CannotMap, mapped, watched
 from firstlight.kernels.calibrate import any_at_or_above
 from firstlight.kernels.carry import carry
 from firstlight.library.raw import adu_rows
@@ -31,6 +31,7 @@ from firstlight.ops.stack.combine import OF_ARRAYS, Combine, Combined, FrameTerm
 from firstlight.ops.stack.factors import median_factors
 from firstlight.ops.stack.samples import BIG_ENDIAN, Samples
 from firstlight.pipeline.calibration import Calibration
+from firstlight.pipeline.executors import outcome
 from firstlight.pipeline.integrate import Stacked
 from firstlight.pipeline.members import LOST, SECOND_CHOICE, Member, variance_rows
 
@@ -149,13 +150,13 @@ class FileEngine:
             np.empty(shape, np.uint16),
             np.zeros(len(self.parts)),
         )
-        terms = [self.terms(channel) for channel in range(self.channels)]
-        tiles = self.tiles(workers, budget)
+        tiles, terms = self.tiles(workers, budget), [self.terms(channel) for channel in range(self.channels)]
         hits = np.zeros(len(self.parts), np.int64)
-        futures = [executor.submit(self._tile, tile, terms, result) for tile in tiles]
-        for tile, future in zip(tiles, futures):
-            hits += future.result()
-            done((tile[1] - tile[0]) * (tile[3] - tile[2]))
+        with watched():
+            futures = [executor.submit(self._tile, tile, terms, result) for tile in tiles]
+            for tile, future in zip(tiles, futures):
+                hits += outcome(future)
+                done((tile[1] - tile[0]) * (tile[3] - tile[2]))
         result.rejected_fraction[:] = hits / (self.channels * self.size[0] * self.size[1])
         self._buffers.clear()
         return result
@@ -201,10 +202,9 @@ class FileEngine:
     def _buffer(self, shape: tuple[int, ...]) -> np.ndarray:
         """Memory for a cube, used again by the next tile: fresh pages cost as much as reading a file does."""
         size = int(np.prod(shape))
-        try:
+        flat = np.empty(0, np.float32)
+        with suppress(IndexError):
             flat = self._buffers.pop()
-        except IndexError:
-            flat = np.empty(size, np.float32)
         if flat.size < size:
             flat = np.empty(size, np.float32)
         return flat[:size].reshape(shape)

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -79,6 +79,18 @@ def ordered(executor: Executor, work: Callable[[T], R], items: Iterable[T], ahea
             yield waiting.pop(0).result()
     for future in waiting:
         yield future.result()
+
+
+def outcome(future: Future[R]) -> R:
+    """The result of work in another thread; signals are answered meanwhile, of whichever thread (`io.mapping.watched`).
+
+    >>> with thread_pool(1) as pool:
+    ...     outcome(pool.submit(sum, (1, 2)))
+    3
+    """
+    while not wait([future], timeout=0.1).done:
+        pass
+    return future.result()
 
 
 @contextmanager
