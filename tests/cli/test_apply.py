@@ -53,7 +53,8 @@ def test_a_linear_image_is_not_written_for_the_eye(light, tmp_path, capsys):
 
 def test_nothing_is_overwritten_unasked(light, tmp_path, capsys):
     before = light.read_bytes()
-    refused(["apply", light, light, "stretch:gamma"], "this is the input", capsys)
+    for also in ([], ["--overwrite"]):
+        refused(["apply", light, light, "stretch:gamma", *also], "this is an input, which is never replaced", capsys)
     out = tmp_path / "out.fits"
     out.write_text("precious")
     refused(["apply", light, out, "stretch:gamma"], "exists already", capsys)

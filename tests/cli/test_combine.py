@@ -7,6 +7,7 @@ from firstlight import read, write
 from firstlight.cli.main import run
 from firstlight.model.image import Image
 from firstlight.model.meta import Meta
+from firstlight.pipeline import combine_channels
 
 
 @pytest.fixture
@@ -40,6 +41,29 @@ def test_mistakes_are_told_before_anything_is_read(files, tmp_path, capsys):
     ):
         assert run(["combine", *arguments]) == 2
         assert words in capsys.readouterr().err
+
+
+def test_an_input_is_never_replaced(files, capsys):
+    before = files[0].read_bytes()
+    assert run(["combine", str(files[0]), *map(str, files), "--align", "none", "--overwrite"]) == 2
+    assert "this is an input, which is never replaced" in capsys.readouterr().err
+    assert files[0].read_bytes() == before
+
+
+def test_a_linear_picture_is_refused_before_the_work(files, tmp_path, capsys, monkeypatch):
+    worked = []
+    monkeypatch.setattr(combine_channels, "combine_channels", lambda *a, **k: worked.append(a))
+    assert run(["combine", str(tmp_path / "out.png"), *map(str, files), "--align", "none"]) == 2
+    assert "add a stretch as the last step" in capsys.readouterr().err
+    assert not worked
+
+
+def test_stretched_images_become_a_picture(files, tmp_path, capsys):
+    for path in files:
+        assert run(["stretch:asinh", str(path), str(tmp_path / f"s_{path.name}")]) == 0
+    pictures = [str(tmp_path / f"s_{path.name}") for path in files]
+    assert run(["combine", str(tmp_path / "out.jpg"), *pictures, "--align", "none"]) == 0
+    assert run(["combine", str(tmp_path / "l.png"), *map(str, files), "--align", "none", "--mode", "lupton"]) == 0
 
 
 def test_the_list(capsys):

@@ -19,7 +19,7 @@ def test_what_is_refused(tmp_path):
     for target, options, words in [
         (tmp_path, {}, "is a folder"),
         (tmp_path / "a.fits", {}, "exists already"),
-        (tmp_path / "a.fits", {"sources": [tmp_path / "a.fits"]}, "this is the input"),
+        (tmp_path / "a.fits", {"sources": [tmp_path / "a.fits"]}, "this is an input"),
         (tmp_path / "b.gif", {"endings": FITS}, "the suffix is '.gif'"),
         (tmp_path / ("x" * 300), {}, "give another name"),
         (tmp_path / "a.fits" / "b.fits", {}, "is a file, where a folder is needed"),

@@ -80,6 +80,18 @@ def test_images_without_a_plate_or_place_are_told(panels, tmp_path, capsys):
     assert run(["resample", str(panels / "bare.fits"), "-o", str(tmp_path / "o")]) == 2
 
 
+def test_earlier_results_stay_unless_told(panels, tmp_path, capsys):
+    argv = ["resample", str(panels / "p0.fits"), str(panels / "p1.fits"), "-o", str(tmp_path / "o")]
+    assert run(argv) == 0
+    (tmp_path / "o" / "p1.fits").write_text("precious")
+    (tmp_path / "o" / "p0.fits").unlink()
+    assert run(argv) == 2
+    assert "p1.fits: exists already; give another folder, or --overwrite" in capsys.readouterr().err
+    assert (tmp_path / "o" / "p1.fits").read_text() == "precious"
+    assert run([*argv, "--overwrite"]) == 0
+    assert read(tmp_path / "o" / "p1.fits").plate
+
+
 def test_cutout(panels, tmp_path, capsys):
     argv = ["cutout", str(panels / "p0.fits"), str(tmp_path / "c.fits"), "--ra", "83.8", "--dec", "-5.4", "--size"]
     assert run([*argv, "1,0.6"]) == 0

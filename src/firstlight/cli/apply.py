@@ -138,7 +138,7 @@ def apply_steps(
         return
     image = read(source)
     if target.suffix.lower() in FOR_THE_EYE and image.state == State.LINEAR and not _stretches(steps):
-        raise InputError(f"{target}: {_wants_a_stretch(target)}")
+        refuse_linear(target)
     further = {name: read(path) for name, path in frames.items()}
     with hands():
         for step in steps:
@@ -201,11 +201,12 @@ def _stretches(steps: Sequence[Step]) -> bool:
     return any(step.gives == "stretched" for step in steps)
 
 
-def _wants_a_stretch(target: Path) -> str:
+def refuse_linear(target: Path) -> None:
+    """Say that a linear image shall not become a picture for the eye."""
     from firstlight.ops.registry import operations
 
     names = ", ".join(o.id for o in operations().values() if o.family == "stretch")
-    return (
-        f"the image would still be linear, and {target.suffix} is for the eye: nearly all of it would be black; "
-        f"add a stretch as the last step ({names}), or write .fits or .tif"
+    raise InputError(
+        f"{target}: the image would still be linear, and {target.suffix} is for the eye: nearly all of it would be "
+        f"black; add a stretch as the last step ({names}), or write .fits or .tif"
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from firstlight.cli.apply import FOR_THE_EYE, refuse_linear
 from firstlight.errors import InputError, SpecError
 from firstlight.io.targets import FITS, PICTURES, check_target
 
@@ -78,14 +79,17 @@ def command(
     values = parse_arguments(arguments)
     chains = {name.removesuffix("_steps").replace("_", "-"): _split(texts) for name, texts in steps.items()}
     chains["after"] = chains.pop("steps")
-    for path in (*sources, *([reference] if reference else [])):
+    read = (*sources, *([reference] if reference else []))
+    for path in read:
         if not path.exists():
             raise InputError(f"{path}: there is no such file")
-    check_target(target, sources, overwrite=overwrite, endings=(*FITS, *PICTURES))
+    check_target(target, read, overwrite=overwrite, endings=(*FITS, *PICTURES))
     from firstlight.io.write import write
-    from firstlight.pipeline.combine_channels import ChannelSettings, combine_channels
+    from firstlight.pipeline.combine_channels import ChannelSettings, combine_channels, stays_linear
     from firstlight.pipeline.hands import hands
 
+    if target.suffix.lower() in FOR_THE_EYE and stays_linear(mode, sources, chains):
+        refuse_linear(target)
     settings = ChannelSettings(align=align, framing=framing, in_order=in_order)  # type: ignore[arg-type]
     with hands():
         result = combine_channels(mode, sources, values, settings, reference=reference, chains=chains)

@@ -10,7 +10,7 @@ import click
 from firstlight.cli.answer import current, tell
 from firstlight.cli.settings import SettingsCommand, options_of, settings_from
 from firstlight.errors import InputError
-from firstlight.io.targets import check_folder
+from firstlight.io.targets import check_folder, check_target
 from firstlight.pipeline.resample_files import Resample, Resampled
 
 
@@ -23,9 +23,10 @@ from firstlight.pipeline.resample_files import Resample, Resampled
     help="swarp: the program of astromatic.net, which combines the images too: OUTPUT is then one file.",
 )  # fmt: skip
 @click.option("--threads", type=click.IntRange(min=0), default=0, help="Worker threads; 0: one per core.")
+@click.option("--overwrite", is_flag=True, help="Replace files of the same names.")
 @options_of(Resample)
 def command(
-    files: tuple[Path, ...], output: Path, like: Path | None, engine: str, threads: int, **options: Any
+    files: tuple[Path, ...], output: Path, like: Path | None, engine: str, threads: int, overwrite: bool, **options: Any
 ) -> None:
     """Bring images with plates onto one grid on the sky.
 
@@ -49,11 +50,12 @@ def command(
 
         if settings.kernel == "bicubic":
             raise InputError("--kernel bicubic: SWarp has lanczos2, lanczos3, lanczos4, bilinear and nearest")
+        check_target(output, files, overwrite=overwrite)
         image, weight = run_swarp(files, output, kernel=settings.kernel)
         tell({"image": image, "weight": weight}, f"{image}: {len(files)} images combined by SWarp; weights in {weight}")
         return
     check_folder(output)
-    done = resample_files(files, output, settings, like=like, threads=threads, told=_say)
+    done = resample_files(files, output, settings, like=like, threads=threads, overwrite=overwrite, told=_say)
     current().result = done
     lost = [one for one in done if one.target is None]
     if lost:

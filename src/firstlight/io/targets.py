@@ -23,14 +23,14 @@ def check_target(
     Parameters
     ----------
     target : the file.
-    sources : files that are read; to replace one of them wants ``overwrite`` too.
+    sources : files that are read; none of them is replaced.
     overwrite : a file that is there may be replaced.
     endings : those that are allowed; empty: any.
 
     Raises
     ------
     InputError
-        It is a folder, has another ending, is there already, or cannot be made there.
+        It is a folder, one of the sources, has another ending, is there already, or cannot be made there.
 
     >>> check_target(Path("sub/folder/stack.tiff"), endings=FITS)
     Traceback (most recent call last):
@@ -42,9 +42,9 @@ def check_target(
         )
     if _is(target, Path.is_dir):
         raise InputError(f"{target}: is a folder; give the name of a file")
+    if target.exists() and any(path.exists() and os.path.samefile(path, target) for path in sources):
+        raise InputError(f"{target}: this is an input, which is never replaced; give another name")
     if target.exists() and not overwrite:
-        if any(path.exists() and os.path.samefile(path, target) for path in sources):
-            raise InputError(f"{target}: this is the input; give another name, or --overwrite to replace it")
         raise InputError(f"{target}: exists already; give another name, or --overwrite to replace it")
     _check_parents(target, target.absolute().parent)
 

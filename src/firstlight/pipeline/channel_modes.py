@@ -95,6 +95,8 @@ class Mode:
     run: Callable[[Work], Image]
     aligned: bool = True
     """Whether images are brought onto each other first, unless told otherwise."""
+    stretches: bool = False
+    """Whether what comes out is for the eye already."""
 
 
 def _rgb(work: Work) -> Image:
@@ -221,7 +223,7 @@ MODES: dict[str, Mode] = {
     "hargb": Mode("hydrogen in red and in the lightness (CIE L*)", _HARGB, _hydrogen("cie")),
     "havrgb": Mode("hydrogen in red and in the value (HSV)", _HARGB, _hydrogen("hsv")),
     "slum": Mode("one luminance of a luminance and the colours", _LRGB, _super_luminance),
-    "lupton": Mode("an asinh composite of red, green and blue", _RGB, _lupton),
+    "lupton": Mode("an asinh composite of red, green and blue", _RGB, _lupton, stretches=True),
     "sho": Mode("sulphur, hydrogen, oxygen as red, green, blue", (("SII", "Ha", "OIII"),), _narrow("sho")),
     "hso": Mode("hydrogen, sulphur, oxygen as red, green, blue", (("Ha", "SII", "OIII"),), _narrow("hso")),
     "hoo": Mode("hydrogen as red, oxygen as green and blue", (("Ha", "OIII"),), _narrow("hoo")),

@@ -12,8 +12,8 @@ import numpy as np
 
 from firstlight.errors import FrameError, InputError, SpecError, nearest
 from firstlight.io.content import QUICK_HASH, known_hash
-from firstlight.io.read import read
-from firstlight.model.image import Image
+from firstlight.io.read import open_frame, read
+from firstlight.model.image import Image, State
 from firstlight.model.registration import Registration, Transform
 from firstlight.model.stars import Stars
 from firstlight.ops.align.match import MatchStars, match_stars
@@ -171,6 +171,18 @@ def combine_channels(
         {k: str(v) for k, v in (arguments or {}).items()}, settings,
         "" if reference is None or isinstance(reference, Image) else str(reference), exposures,
     )  # fmt: skip
+
+
+def stays_linear(mode: str, files: Sequence[Path], chains: Mapping[str, Sequence[str]]) -> bool:
+    """Whether what comes of these files would be linear: known before any is read.
+
+    >>> stays_linear("lupton", [], {}), stays_linear("rgb", [], {"after": ["stretch:asinh"]})
+    (False, False)
+    """
+    steps = [each for chain in _parsed(chains, mode).values() for each in chain]
+    if find_mode(mode).stretches or any(each.gives == State.STRETCHED for each in steps):
+        return False
+    return all(open_frame(path).state == State.LINEAR for path in files)
 
 
 FALSE_COLOURS = ("sho", "hso", "hoo", "hgb", "dynamic", "matrix")

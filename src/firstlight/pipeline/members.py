@@ -12,7 +12,7 @@ import numpy as np
 from firstlight.errors import FrameError, InputError
 from firstlight.io.beside import Beside, planes_beside
 from firstlight.io.frame import Frame
-from firstlight.io.read import open_frames
+from firstlight.io.read import find_files, open_frames
 from firstlight.io.scratch import decoded
 from firstlight.library.raw import adu_rows
 from firstlight.model.flags import EXCLUDED, Flag
@@ -67,6 +67,15 @@ class Member:
         """e-/adu of a single frame's pixels."""
         meta = self.frame.meta
         return meta.gain / meta.n_combined if meta.gain and meta.kind is Kind.STACK else meta.gain
+
+
+def files_of(given: Sequence[str | Path]) -> tuple[list[Path], list[str]]:
+    """The files that are named, by themselves or by their folder, each once; and a note where one was named again."""
+    paths = [path.absolute() for each in given for path in (find_files(each) if Path(each).is_dir() else [Path(each)])]
+    # Its exposures would count twice.
+    once = list({path.resolve(): path for path in paths}.values())
+    again = len(paths) - len(once)
+    return once, [f"{again} file{'s were' if again > 1 else ' was'} given more than once: taken once"] * bool(again)
 
 
 def open_members(

@@ -159,6 +159,7 @@ def resample_files(
     *,
     like: Path | None = None,
     threads: int = 0,
+    overwrite: bool = True,
     told: Callable[[Resampled], None] = lambda done: None,
 ) -> list[Resampled]:
     """Bring images onto one grid; each becomes a file in ``output``, with COVERAGE, EXPOSURE and WEIGHT beside it.
@@ -166,12 +167,13 @@ def resample_files(
     Parameters
     ----------
     like : an image whose grid is taken, distortion left out; else as the settings say.
+    overwrite : files of before may be replaced; an image that is read never is.
     told : called after each image, in their order.
 
     Raises
     ------
     InputError
-        No image has a plate, or two would have the same name.
+        No image has a plate, two would have the same name, or a file is in the way.
     """
     settings = settings or Resample()
     plates, lost = [], {}
@@ -198,6 +200,10 @@ def resample_files(
     taken = [source for source in sources if targets[source].exists() and targets[source].resolve() == source.resolve()]
     if taken:
         raise InputError(f"{taken[0]}: the output folder is that of the input; give another one")
+    there = [target for target in targets.values() if target.exists()]
+    if there and not overwrite:
+        more = f" (and {len(there) - 1} more)" if len(there) > 1 else ""
+        raise InputError(f"{there[0]}{more}: exists already; give another folder, or --overwrite to replace it")
 
     def work(source: Path) -> Resampled:
         if source in lost:

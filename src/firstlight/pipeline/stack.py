@@ -14,7 +14,7 @@ from firstlight.errors import FrameError, InputError
 from firstlight.io.content import QUICK_HASH, known_hash
 from firstlight.io.copies import without_copies
 from firstlight.io.frame import file_of
-from firstlight.io.read import find_files, open_frame
+from firstlight.io.read import open_frame
 from firstlight.io.scratch import Scratch
 from firstlight.io.write import write
 from firstlight.library.plans import Assignment
@@ -32,8 +32,9 @@ from firstlight.pipeline.drizzle_report import header_of, history_of, notes_of
 from firstlight.pipeline.executors import check_memory, memory_budget, ordered, thread_count, thread_pool
 from firstlight.pipeline.integrate import Stacked
 from firstlight.pipeline.measure import Light, measure_light
-from firstlight.pipeline.members import FLATS, PATTERNS, Member, check_alike, choose_reference, open_members
+from firstlight.pipeline.members import FLATS, PATTERNS, Member, check_alike, choose_reference, files_of, open_members
 from firstlight.pipeline.mosaic_files import join_files
+from firstlight.pipeline.output_folder import besides_result
 from firstlight.pipeline.progress import Clock, Progress
 from firstlight.pipeline.refine import refinement_notes
 from firstlight.pipeline.register import Placed, place, rank_references
@@ -66,10 +67,6 @@ class FilesResult:
     @property
     def n_files(self) -> int:
         return len(self.engine.parts)
-
-
-def _repeated(count: int) -> list[str]:
-    return [f"{count} file{'s were' if count > 1 else ' was'} given more than once: taken once"] if count else []
 
 
 def stack_files(
@@ -110,11 +107,9 @@ def stack_files(
     """
     settings = settings or StackSettings()
     clock = Clock(progress or Progress())
-    paths = [path for given in files for path in (find_files(given) if Path(given).is_dir() else [Path(given)])]
     output = Path(output)
-    paths = [path.absolute() for path in paths if path.resolve() != output.resolve()]
-    # A file given twice, by a folder and by its name, would count its exposures twice.
-    files_given, paths = paths, list({path.resolve(): path for path in paths}.values())
+    paths, notes = files_of(files)
+    paths, left_out = besides_result(paths, output)
     if not paths:
         where = f"{Path(files[0])}: " if files else ""
         raise InputError(f"{where}no files to combine; give the paths of images, or folders that hold some")
@@ -123,7 +118,7 @@ def stack_files(
     workers, budget = thread_count(settings.threads), memory_budget(settings.memory)
     _check_room(paths, output, settings)
     with thread_pool(settings.threads) as executor, Scratch(output.parent) as scratch:
-        run = _Run(settings, clock, executor, workers, budget, notes=_repeated(len(files_given) - len(paths)))
+        run = _Run(settings, clock, executor, workers, budget, notes=notes + left_out)
         with clock.stage("open", len(paths), "files") as stage:
             members, run.set_aside = open_members(paths, scratch, executor, workers, stage.advance)
         frames, copies = without_copies([member.frame for member in members])
