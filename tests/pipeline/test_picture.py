@@ -6,7 +6,9 @@ import pytest
 from firstlight import read, write
 from firstlight.errors import InputError
 from firstlight.model.image import Image, PixelUnit, State
+from firstlight.model.meta import Meta
 from firstlight.model.plate import Plate
+from firstlight.ops.align.plates import SkyMap
 from firstlight.ops.chain import apply
 from firstlight.pipeline import picture as pictures
 from firstlight.pipeline.picture import make_picture, picture_file, side_by_side, write_series
@@ -177,3 +179,39 @@ def test_two_beside_each_other_and_a_series(tmp_path):
     assert len(paths) == 9
     means = [read(p).data.mean() for p in paths]
     assert means[8] > means[0]
+
+
+def off_its_place(path, sky_place):
+    """Pixels from where the plate says the bright block is to where it is."""
+    image = read(path)
+    ((x, y),) = SkyMap.of(image.plate).positions(np.array([sky_place]))
+    top, left = round(y) - 15, round(x) - 15
+    window = image.data.mean(axis=0)[top : top + 31, left : left + 31]
+    found = np.argwhere(window > 0.95 * window.max()).mean(axis=0) + [top, left]
+    return np.hypot(*(found - [y, x]))
+
+
+@pytest.mark.parametrize("bottom_up", [False, True])
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif", "float.tif"])
+def test_pictures_keep_their_place_on_the_sky(tmp_path, name, bottom_up):
+    data = RNG.normal(500, 10, (1, 150, 200))
+    data[:, 40:50, 60:80] = 4000
+    image = Image(data, plate=PLATE, meta=Meta(bottom_up=bottom_up))
+    source = write(tmp_path / "s.fits", image)
+    ((ra, dec),) = SkyMap.of(PLATE).sky(np.array([[69.5, 44.5]]))
+    bits = {"a.png": 8, "a.jpg": 8, "a.tif": 16, "float.tif": 32}[name]
+    for settings in (PictureSettings(bits=bits), PictureSettings(bits=bits, bin=2, title="M 1", bar=True)):
+        picture_file(source, tmp_path / name, settings)
+        assert off_its_place(tmp_path / name, (ra, dec)) < 0.05
+        assert not read(tmp_path / name).meta.bottom_up
+    write(tmp_path / name, image if bits == 32 else apply(image, "stretch:midtones"))
+    assert off_its_place(tmp_path / name, (ra, dec)) < 0.05
+
+
+def test_tiff_of_linear_values_stands_the_right_way_up(tmp_path):
+    """A mosaic too: its colours are named from the top."""
+    data = RNG.normal(500, 10, (1, 150, 200)).astype(np.float32)
+    image = Image(data, meta=Meta(bottom_up=True, cfa="RGGB"))
+    back = read(write(tmp_path / "a.tif", image))
+    np.testing.assert_array_equal(back.data, image.data[:, ::-1])
+    assert back.meta.cfa == "GBRG"

@@ -15,6 +15,7 @@ from firstlight.io.icc import Space, into_space, profile
 from firstlight.io.png import write_png
 from firstlight.io.product_header import product_cards
 from firstlight.model.image import Image, State
+from firstlight.model.pixel_map import PixelMap, plate_after
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 JPEG_QUALITY = 92
@@ -72,7 +73,7 @@ def write_picture(
         raise InputError(f"{path}: JPEG holds 8 bits a colour, 16 were asked for; write .png or .tif")
     pixels = _quantised(into_space(data, space), bits)
     pixels = pixels[::-1] if bottom_up else pixels
-    text = _description(image)
+    text = _description(image, turned=bottom_up)
     if suffix in (".tif", ".tiff"):
         _write_tiff(path, pixels, text, story, profile(pixels.shape[2], linear=False, space=space))
     elif suffix == ".png":
@@ -82,8 +83,8 @@ def write_picture(
 
 
 def write_float_tiff(path: Path, image: Image, story: str = "", space: Space = "srgb") -> None:
-    """An image as 32-bit float TIFF, its values unchanged, its header in the description; the ICC profile is linear
-    where the image is; ``space`` is that of its values.
+    """An image as 32-bit float TIFF, its values unchanged, the right way up, its header in the description; the ICC
+    profile is linear where the image is; ``space`` is that of its values.
 
     Raises
     ------
@@ -92,9 +93,10 @@ def write_float_tiff(path: Path, image: Image, story: str = "", space: Space = "
     """
     if image.shape[0] not in (1, 3):
         raise InputError(f"{path}: {image.shape[0]} channels; TIFF is written with 1 or 3; write .fits")
-    pixels = np.ascontiguousarray(image.data.transpose(1, 2, 0))
+    turned = image.meta.bottom_up
+    pixels = np.ascontiguousarray(image.data[:, :: -1 if turned else 1].transpose(1, 2, 0))
     icc = profile(pixels.shape[2], linear=image.state is State.LINEAR, space=space)
-    _write_tiff(Path(path), pixels, _description(image), story, icc)
+    _write_tiff(Path(path), pixels, _description(image, turned=turned), story, icc)
 
 
 def _quantised(data: np.ndarray, bits: int) -> np.ndarray:
@@ -110,11 +112,14 @@ def _quantised(data: np.ndarray, bits: int) -> np.ndarray:
     return out
 
 
-def _description(image: Image | None) -> str:
+def _description(image: Image | None, *, turned: bool) -> str:
+    """Its header; ``turned``: the rows of the picture are those of the image from the last to the first."""
     if image is None:
         return ""
     from firstlight.io.write import FORMAT_VERSION
 
+    if turned and image.plate is not None:
+        image = image.replace(plate=plate_after(image.plate, PixelMap.upside_down(image.shape[1])))
     # What is shown is the picture as it stands: its rows are in reading order by now.
     cards = [c for c in product_cards(image, FORMAT_VERSION) if is_writable(c[1]) and c[0] not in ("ROWORDER", "BUNIT")]
     cards.append(("PIXUNIT", "normalised", "") if image.unit == "normalised" else ("BUNIT", str(image.unit), ""))

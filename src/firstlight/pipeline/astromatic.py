@@ -24,9 +24,9 @@ from firstlight.io.read import read
 from firstlight.io.write import write
 from firstlight.model.flags import EXCLUDED, Flag, has
 from firstlight.model.image import Image
+from firstlight.model.pixel_map import cd_matrix
 from firstlight.model.plate import Plate
 from firstlight.ops.align.plates import SkyMap
-from firstlight.ops.align.remap import cd_matrix
 from firstlight.ops.registry import Params
 from firstlight.pipeline.star_files import stem_of
 from firstlight.units import Arcmin, Degrees, Px, Seconds, Sigma

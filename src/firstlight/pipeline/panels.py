@@ -182,7 +182,7 @@ def focal_length(light: Light) -> float | None:
     """px; from the plate, or from focal length and size of the pixels."""
     meta, plate = light.frame.meta, light.frame.plate
     if plate is not None:
-        from firstlight.ops.align.remap import cd_matrix
+        from firstlight.model.pixel_map import cd_matrix
 
         scale = abs(float(np.linalg.det(cd_matrix(plate)))) ** 0.5
         if scale > 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from firstlight.io.pictures import write_float_tiff, write_picture
 from firstlight.io.read import read
 from firstlight.model.flags import EXCLUDED, has
 from firstlight.model.image import Image, PixelUnit, State
+from firstlight.model.pixel_map import PixelMap, plate_after
 from firstlight.ops.chain import apply
 from firstlight.ops.spec import step
 from firstlight.pipeline.picture_marks import framed, marked
@@ -47,10 +49,15 @@ def make_picture(image: Image, p: PictureSettings = PictureSettings()) -> Image:
     if shown.meta.bottom_up:
         data = data[:, ::-1]
     data = marked(data, image, p)
-    data = framed(data, linear, p)
+    height = data.shape[1]
+    data, above = framed(data, linear, p)
+    plate = shown.plate
+    if plate is not None:
+        turned = PixelMap.upside_down(height) if shown.meta.bottom_up else PixelMap()
+        plate = plate_after(plate, replace(turned, y0=turned.y0 + above))
     flat = np.ascontiguousarray(data, np.float32)
     meta = shown.meta.replace(bottom_up=False)
-    return shown.replace(data=flat, flags=np.zeros(flat.shape, np.uint16), plate=None, meta=meta)
+    return shown.replace(data=flat, flags=np.zeros(flat.shape, np.uint16), plate=plate, meta=meta)
 
 
 def for_the_eye(image: Image) -> Image:

@@ -102,10 +102,10 @@ def nice_length(scale: float, width: int) -> tuple[float, str]:
     return fitting[-1][0] / scale, fitting[-1][1]
 
 
-def framed(data: np.ndarray, linear: Image, p: PictureSettings) -> np.ndarray:
-    """Title, caption and colour bar, each in a strip of its own."""
+def framed(data: np.ndarray, linear: Image, p: PictureSettings) -> tuple[np.ndarray, int]:
+    """Title, caption and colour bar, each in a strip of its own; and the rows that are above the image now."""
     if not (p.title or p.caption or p.bar):
-        return data
+        return data, 0
     _, height, width = data.shape
     size = max(min(height, width) / 32, 11.0)
     paper = 1.0 if p.negative else 0.0
@@ -113,7 +113,7 @@ def framed(data: np.ndarray, linear: Image, p: PictureSettings) -> np.ndarray:
     if p.bar:
         data = np.concatenate([data, _bar(data, linear, p, size, paper, ink_)], axis=2)
         width = data.shape[2]
-    strips = [data]
+    strips, above = [data], 0
     for text, first in ((p.title, True), (p.caption, False)):
         if text:
             lines = text.replace("\\n", "\n").count("\n") + 1
@@ -122,7 +122,8 @@ def framed(data: np.ndarray, linear: Image, p: PictureSettings) -> np.ndarray:
                            "mm" if first else "lm")]  # fmt: skip
             strip = drawn(strip, words, ink_, rim=0.01)
             strips.insert(0, strip) if first else strips.append(strip)
-    return np.concatenate(strips, axis=1)
+            above += strip.shape[1] * first
+    return np.concatenate(strips, axis=1), above
 
 
 def _bar(

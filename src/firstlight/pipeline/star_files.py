@@ -16,11 +16,11 @@ from firstlight.io.regions import Ellipse, write_regions
 from firstlight.io.star_tables import Column, write_columns
 from firstlight.io.write import write
 from firstlight.model.image import Image, PixelUnit, State
+from firstlight.model.pixel_map import cd_matrix
 from firstlight.model.plate import Plate
 from firstlight.model.psf import Psf
 from firstlight.model.star_table import COLUMNS, StarTable
 from firstlight.ops.align.plates import SkyMap
-from firstlight.ops.align.remap import cd_matrix
 from firstlight.ops.inspect.psf_model import MeasurePsf
 from firstlight.ops.inspect.star_list import Measured, StarList, list_stars
 from firstlight.ops.inspect.stars import FindStars

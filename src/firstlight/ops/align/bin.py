@@ -10,7 +10,8 @@ from pydantic import Field
 from firstlight.errors import InputError
 from firstlight.model.flags import EXCLUDED, Flag
 from firstlight.model.image import Image
-from firstlight.ops.align.remap import PixelMap, moved
+from firstlight.model.pixel_map import PixelMap
+from firstlight.ops.align.remap import moved
 from firstlight.ops.mosaic import refuse_mosaic
 from firstlight.ops.registry import Params, Reach, operation
 from firstlight.units import Px

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from firstlight.model.image import Image
-from firstlight.ops.align.remap import PixelMap, taken
+from firstlight.model.pixel_map import PixelMap
+from firstlight.ops.align.remap import taken
 
 
 def cut_out(image: Image, box: tuple[int, int, int, int]) -> Image:

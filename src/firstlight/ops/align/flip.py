@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from firstlight.model.image import Image
-from firstlight.ops.align.remap import PixelMap, taken
+from firstlight.model.pixel_map import PixelMap
+from firstlight.ops.align.remap import taken
 from firstlight.ops.registry import Params, Reach, operation
 
 

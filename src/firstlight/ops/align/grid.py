@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from firstlight.errors import InputError
+from firstlight.model.pixel_map import PixelMap, plate_after
 from firstlight.model.plate import Plate
 from firstlight.model.registration import Transform
-from firstlight.ops.align.remap import PixelMap, plate_after
 
 LARGEST = 8.0
 """A union larger than this many times the reference frame is refused: a wrong transform, or a mosaic."""

@@ -11,11 +11,11 @@ import numpy as np
 from firstlight.errors import FrameError
 from firstlight.model.catalog import unit_vectors
 from firstlight.model.distortion import Bend, Distorted, Unbend
+from firstlight.model.pixel_map import cd_matrix
 from firstlight.model.plate import Plate
 from firstlight.model.registration import Transform
 from firstlight.ops.align.plate_cards import PV_RADIAL, tpv_terms
 from firstlight.ops.align.plate_fit import design
-from firstlight.ops.align.remap import cd_matrix
 
 FARTHEST = 60.0
 """Degrees between two plates' centres; beyond, one of them cannot be drawn on the plane of the other."""

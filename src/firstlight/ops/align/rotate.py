@@ -8,7 +8,8 @@ import numpy as np
 from pydantic import Field
 
 from firstlight.model.image import Image
-from firstlight.ops.align.remap import PixelMap, taken
+from firstlight.model.pixel_map import PixelMap
+from firstlight.ops.align.remap import taken
 from firstlight.ops.registry import Params, Reach, operation
 from firstlight.units import Unit
 

@@ -7,9 +7,9 @@ from typing import Annotated
 from pydantic import Field
 
 from firstlight.model.image import Image
+from firstlight.model.pixel_map import PixelMap, plate_after
 from firstlight.model.registration import Transform
 from firstlight.ops.align.onto import brought_onto
-from firstlight.ops.align.remap import PixelMap, plate_after
 from firstlight.ops.mosaic import refuse_mosaic
 from firstlight.ops.registry import Params, Reach, operation
 from firstlight.units import SubPx

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from firstlight.errors import FrameError, InputError
+from firstlight.model.pixel_map import cd_matrix
 from firstlight.model.plate import Plate
 from firstlight.model.registration import Transform
 from firstlight.ops.align.plates import SkyMap, transform_of_plates
-from firstlight.ops.align.remap import cd_matrix
 
 LARGEST = 200_000
 """px: a longer side is a mistake."""

@@ -9,7 +9,8 @@ import numpy as np
 from firstlight.errors import InputError, nearest
 from firstlight.kernels import debayer as kernels
 from firstlight.model.image import Image
-from firstlight.ops.align.remap import PixelMap, moved
+from firstlight.model.pixel_map import PixelMap
+from firstlight.ops.align.remap import moved
 from firstlight.ops.registry import Params, Reach, operation
 
 Method = Literal["bilinear", "edge", "superpixel"]

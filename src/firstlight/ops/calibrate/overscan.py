@@ -11,7 +11,8 @@ from pydantic import Field
 from firstlight.errors import InputError
 from firstlight.model.flags import EXCLUDED, has
 from firstlight.model.image import Image, State
-from firstlight.ops.align.remap import PixelMap, taken
+from firstlight.model.pixel_map import PixelMap
+from firstlight.ops.align.remap import taken
 from firstlight.ops.registry import Params, Reach, operation
 from firstlight.units import Px
 
