@@ -187,8 +187,8 @@ def off_its_place(path, sky_place):
     ((x, y),) = SkyMap.of(image.plate).positions(np.array([sky_place]))
     top, left = round(y) - 15, round(x) - 15
     window = image.data.mean(axis=0)[top : top + 31, left : left + 31]
-    found = np.argwhere(window > 0.95 * window.max()).mean(axis=0) + [top, left]
-    return np.hypot(*(found - [y, x]))
+    found = np.argwhere(window > 0.95 * window.max()).mean(axis=0)
+    return np.hypot(found[0] + top - y, found[1] + left - x)
 
 
 @pytest.mark.parametrize("bottom_up", [False, True])
