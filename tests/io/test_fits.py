@@ -298,3 +298,15 @@ def test_unsigned_integers_of_64_bits(tmp_path):
 def test_a_gz_without_an_inner_ending(plain, tmp_path):
     (tmp_path / "plain.gz").write_bytes(gzip.compress(plain.read_bytes()))
     np.testing.assert_array_equal(read(tmp_path / "plain.gz").data[0], PIXELS)
+
+
+@pytest.mark.parametrize(("maker", "unit"), [("Siril v1.2.0", "normalised"), ("PixInsight 1.8.9", "normalised"),
+                                             ("MaxIm DL", "adu")])  # fmt: skip
+def test_floats_of_programs_that_keep_parts_of_one(tmp_path, maker, unit):
+    header = fits.Header({"PROGRAM": maker, "EGAIN": 0.5})
+    fits.writeto(tmp_path / "a.fits", np.linspace(0, 0.9, 64, dtype=np.float32).reshape(8, 8), header)
+    frame = open_frame(tmp_path / "a.fits")
+    assert frame.unit == unit
+    assert (frame.meta.saturation, frame.meta.gain) == ((1.0, 0.5 * 65535) if unit == "normalised" else (None, 0.5))
+    np.testing.assert_array_equal(frame.read().data[0], fits.getdata(tmp_path / "a.fits"))
+    np.testing.assert_allclose(frame.in_adu().read().data, frame.read().data * (65535 if unit == "normalised" else 1))

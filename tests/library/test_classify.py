@@ -1,6 +1,8 @@
 import numpy as np
 
+from firstlight.io.header import of_parts
 from firstlight.library.classify import classify
+from firstlight.model.image import PixelUnit
 from firstlight.model.meta import Kind
 from memory_frame import memory_frame
 
@@ -35,3 +37,24 @@ def test_a_frame_that_says_nothing_is_a_light_and_that_is_said():
     seen = classify(memory_frame("img.fits", kind=Kind.UNKNOWN, sources={}))
     assert seen.kind == Kind.LIGHT
     assert seen.how == "nothing says what it is: taken as a light"
+
+
+def test_pixels_that_are_parts_of_one_count_in_adu():
+    """As Siril writes them, with the gain of the camera's numbers; whether the file says so or not."""
+    counts = flat_pixels()
+    parts = (counts / 65535).astype(np.float32)
+    frame = memory_frame("a.fits", parts, gain=0.75)
+    said = frame.replace(unit=PixelUnit.NORMALISED, meta=of_parts(frame.meta))
+    assert said.meta.gain == 0.75 * 65535
+    for each in (frame.replace(seekable=True), said):
+        seen = classify(each).frame
+        np.testing.assert_allclose(seen.read().data[0], counts, rtol=1e-6)
+        assert (seen.unit, seen.meta.saturation, seen.meta.gain) == (PixelUnit.ADU, 65535.0, 0.75)
+        assert "taken as parts of 65535 adu" in seen.meta.notes[-1]
+
+
+def test_small_numbers_that_are_no_parts_stay():
+    noise = np.random.default_rng(1).normal(0, 0.2, (64, 64)).astype(np.float32)
+    for pixels in (noise - 0.01, noise + 2, np.zeros((64, 64), np.float32), np.full((64, 64), np.nan, np.float32)):
+        frame = memory_frame("a.fits", pixels).replace(seekable=True)
+        assert classify(frame).frame.scale == 1

@@ -83,3 +83,14 @@ def test_wide_files_do_not_depend_on_threads_or_memory(tmp_path, size):
         result = stack_files(paths, tmp_path / "stack.fits", settings)
         written.append([plane.tobytes() for plane in (result.stacked.mean, result.stacked.variance)])
     assert written[0] == written[1]
+
+
+def test_parts_of_one_are_rejected_by_their_own_noise(tmp_path):
+    """A gain of the camera's numbers, taken for one of parts of 1, would call any trail the noise of photons."""
+    frames = noise_frames(9, (70, 150)) / 65535
+    frames[3, 20:25, 30:90] += 0.01
+    paths = [plain(tmp_path / f"{i}.fits", frame, EGAIN=0.75) for i, frame in enumerate(frames)]
+    result = stack_files(paths, tmp_path / "stack.fits", AS_THEY_ARE)
+    assert result.stacked.rejected_high[0, 21:24, 35:85].min() == 1
+    assert result.image.unit == "normalised"
+    assert result.image.data.max() < 0.01

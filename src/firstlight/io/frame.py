@@ -32,6 +32,10 @@ class Source(Protocol):
         ...
 
 
+FULL_SCALE = 65535.0
+"""adu that 1 stands for where programs keep pixels as parts of it: they divide by this, whatever bits a camera has."""
+
+
 @dataclass(frozen=True, eq=False)
 class Frame:
     """A frame that was opened by its header only.
@@ -84,6 +88,21 @@ class Frame:
     def replace(self, **changes: Any) -> Frame:
         """A copy with these fields changed."""
         return replace(self, **changes)
+
+    def in_adu(self) -> Frame:
+        """The frame with pixels that are parts of 1 turned into those of a camera of 16 bits; any other as it is.
+
+        So it goes together with frames, masters and facts of the camera that count in adu.
+        """
+        meta = self.meta
+        if self.unit is not PixelUnit.NORMALISED or self.state is not State.LINEAR or meta.saturation != 1.0:
+            return self
+        gain = None if meta.gain is None else meta.gain / FULL_SCALE
+        note = f"pixels are parts of 1: taken as parts of {FULL_SCALE:g} adu"
+        return self.replace(
+            zero=self.zero * FULL_SCALE, scale=self.scale * FULL_SCALE, unit=PixelUnit.ADU,
+            meta=meta.replace(gain=gain, saturation=FULL_SCALE, notes=(*meta.notes, note)),
+        )  # fmt: skip
 
     def read(self) -> Image:
         """The whole frame in adu, with the flags and the variance that the file carries.

@@ -10,6 +10,7 @@ from typing import Any
 
 from firstlight.io import convert, dialects, filenames, kinds, times
 from firstlight.io.cards import Card, Header
+from firstlight.io.frame import FULL_SCALE
 from firstlight.model.meta import Kind, Meta
 
 _ELECTRONS_PER_ADU = re.compile(
@@ -194,6 +195,15 @@ def _colours(header: Header, shape: tuple[int, int, int], take: Any, notes: list
                 f"{keyword} is '{header.get(keyword)}'; cells of 2 x 2 with one red, two green and one blue are known: "
                 "taken as mono"
             )
+
+
+def of_parts(meta: Meta) -> Meta:
+    """The record of a frame whose pixels are parts of 1, while its header speaks of adu."""
+    sources = {**meta.sources, "saturation": "pixels are parts of 1"}
+    gain = None
+    if meta.gain is not None:
+        gain, sources["gain"] = meta.gain * FULL_SCALE, f"{sources.get('gain', 'header')}, times {FULL_SCALE:g}"
+    return meta.replace(gain=gain, saturation=1.0, sources=sources)
 
 
 def cfa_in_array_order(pattern: str, x_offset: int, y_offset: int, bottom_up: bool, height: int) -> str:

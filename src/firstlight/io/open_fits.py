@@ -14,7 +14,7 @@ from firstlight.io.cards import Card, Header
 from firstlight.io.fits import ColourSource, FitsSource
 from firstlight.io.fits_scan import DTYPES, Unit, find_image, layout, open_bytes, scan
 from firstlight.io.frame import Frame
-from firstlight.io.header import meta_from_header
+from firstlight.io.header import meta_from_header, of_parts
 from firstlight.model.image import PixelUnit, State
 from firstlight.model.plate import Plate
 
@@ -88,6 +88,10 @@ def open_fits(path: Path) -> list[Frame]:
         zero += pedestal
         saturation = None if saturation is None else saturation + pedestal
     unit_word, state = unit_of(header)
+    if bitpix < 0 and "BUNIT" not in header and any(name in _makers(header) for name in OF_ONE):
+        unit_word = PixelUnit.NORMALISED
+        meta, saturation = of_parts(meta), 1.0
+        sources = dict(meta.sources)
     return [
         Frame(
             path=path,
@@ -125,11 +129,18 @@ def _full_scale(bitpix: int, zero: float, scale: float) -> float | None:
     return None
 
 
+OF_ONE = ("siril", "pixinsight")
+"""Programs whose floating-point numbers are 1 at white, which their headers do not say."""
+
+
+def _makers(header: Header) -> str:
+    return " ".join(str(header.get(key, "")) for key in ("CREATOR", "SWCREATE", "PROGRAM")).lower()
+
+
 def _pedestal(header: Header) -> float:
     """What is to be added to the pixels: the value, by SBFITSEXT 1.0; PixInsight writes what it has added itself."""
     value = convert.number(header.get("PEDESTAL")) or 0.0
-    maker = " ".join(str(header.get(k, "")) for k in ("CREATOR", "SWCREATE", "PROGRAM"))
-    by_pixinsight = "pixinsight" in maker.lower() or any(
+    by_pixinsight = "pixinsight" in _makers(header) or any(
         "pixinsight" in line.lower() for line in header.commentary("HISTORY")
     )
     return -value if by_pixinsight and value > 0 else value

@@ -18,7 +18,7 @@ import numpy as np
 from firstlight.errors import FrameError
 from firstlight.io.cards import Card, Header, parse_value
 from firstlight.io.frame import Frame, MappedSource
-from firstlight.io.header import meta_from_header
+from firstlight.io.header import meta_from_header, of_parts
 from firstlight.io.open_fits import history_of, plate_of
 from firstlight.model.image import PixelUnit
 
@@ -67,16 +67,18 @@ def open_xisf(path: Path) -> list[Frame]:
             saturation, sources["saturation"] = float(2 ** (8 * dtype.itemsize) - 1), "bit depth"
         elif dtype.kind == "f" and isinstance(parse_value(high), (int, float)):
             saturation, sources["saturation"] = float(parse_value(high)), "bounds"
+    meta = meta.replace(saturation=saturation, sources=sources, notes=(*meta.notes, *notes))
+    in_parts = dtype.kind == "f" and image.get("bounds") == "0:1"
     return [
         Frame(
             path=path,
             shape=shape,
             dtype=dtype,
-            meta=meta.replace(saturation=saturation, sources=sources, notes=(*meta.notes, *notes)),
+            meta=of_parts(meta) if in_parts else meta,
             source=source,
             seekable=isinstance(source, MappedSource),
             plate=plate_of(cards),
-            unit=PixelUnit.NORMALISED if dtype.kind == "f" and image.get("bounds") == "0:1" else PixelUnit.ADU,
+            unit=PixelUnit.NORMALISED if in_parts else PixelUnit.ADU,
             history=history_of(Header(cards)),
         )
     ]

@@ -7,7 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from firstlight.errors import FrameError
 from firstlight.io.frame import Frame
+from firstlight.io.header import of_parts
+from firstlight.model.image import PixelUnit
 from firstlight.model.meta import Kind, Meta
 
 _NAMED = re.compile(r"(?<![a-z])(?P<kind>dark[-_ ]?flat|flat[-_ ]?dark|flat|dark|bias)(e?s)?(?![a-z])", re.IGNORECASE)
@@ -31,8 +34,9 @@ def classify(frame: Frame) -> Sighting:
 
     The header, folder or file name decides (`Frame.meta`, which says which). A *light* whose own name says otherwise is
     looked at: flats are often typed as lights, and their pixels tell. Nothing else is guessed: a frame that says
-    nothing of its kind counts as a light, and the plan says so.
+    nothing of its kind counts as a light, and the plan says so. Pixels that are parts of 1 count in adu from here on.
     """
+    frame = in_adu(frame)
     meta = frame.meta
     how = meta.sources.get("kind", "")
     if meta.kind == Kind.UNKNOWN:
@@ -55,6 +59,31 @@ def classify(frame: Frame) -> Sighting:
         if named is not None:
             return Sighting(frame, Kind.LIGHT, f"{how}, although its name says {named}")
     return Sighting(frame, meta.kind, how)
+
+
+def in_adu(frame: Frame) -> Frame:
+    """The frame as cameras count: one whose pixels are parts of 1, as it says or as they show, is scaled."""
+    return with_unit(frame).in_adu()
+
+
+def with_unit(frame: Frame) -> Frame:
+    """The frame, called one of parts of 1 where its pixels show that they are and its header does not say so."""
+    plain = frame.unit is PixelUnit.ADU and frame.dtype.kind == "f" and (frame.scale, frame.zero) == (1, 0)
+    if plain and frame.seekable and _within_one(frame):
+        return frame.replace(unit=PixelUnit.NORMALISED, meta=of_parts(frame.meta))
+    return frame
+
+
+def _within_one(frame: Frame) -> bool:
+    """Whether no pixel of a few rows is above 1, while they differ and do not lie about zero."""
+    height = frame.shape[1]
+    try:
+        rows = np.concatenate([frame.rows(y, y + 1)[:, 0] for y in (height // 4, height // 2, 3 * height // 4)])
+    except FrameError:
+        # Whoever reads it as a whole says what is wrong.
+        return False
+    values = rows[np.isfinite(rows)]
+    return values.size > 0 and 0 < values.max() <= 1 and bool(np.median(values) > 0) and np.ptp(values) > 0
 
 
 def _as(frame: Frame, kind: Kind, how: str) -> Frame:

@@ -12,7 +12,7 @@ import numpy as np
 from firstlight.errors import InputError
 from firstlight.io.atomic import atomic_path
 from firstlight.io.content import content_hash
-from firstlight.io.frame import Frame
+from firstlight.io.frame import FULL_SCALE, Frame
 from firstlight.io.read import open_frame
 from firstlight.io.write import write
 from firstlight.library.assign import MASTER_KINDS
@@ -24,9 +24,6 @@ from firstlight.library.plans import MasterPlan
 from firstlight.library.store import Entry, Library
 from firstlight.model.image import Image, PixelUnit
 from firstlight.model.meta import Kind, Meta
-
-FULL_SCALE = 65535.0
-"""adu that 1 stands for in masters of programs that keep pixels in 0..1."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +58,11 @@ def import_master(library: Library, path: Path, told: Told | None = None) -> Pat
         The file cannot be read.
     """
     told = told or Told()
-    frame = open_frame(path)
+    frame = open_frame(path).in_adu()
     kind = _kind_of(frame, told)
     meta = _meta_of(frame, kind, told)
     image = frame.read().replace(meta=meta)
-    notes = ["made by another program; its frames are not known"]
+    notes = ["made by another program; its frames are not known", *frame.meta.notes]
     if image.data.size and kind is not Kind.FLAT and float(np.nanmax(image.data)) <= 1.0:
         notes.append(f"its pixels lie in 0..1: taken as parts of {FULL_SCALE:g} adu")
         variance = None if image.variance is None else image.variance * np.float32(FULL_SCALE**2)

@@ -234,7 +234,7 @@ def finish_stack(
         image = Image(
             stacked.mean, stacked.flags, stacked.variance,
             # Signal over noise: 1 where there is nothing.
-            PixelUnit.NORMALISED if engine.combine.method == "chi2" else PixelUnit.ADU,
+            PixelUnit.NORMALISED if engine.combine.method == "chi2" else prepared.reference.frame.unit,
             plate=_plate(prepared, engine, settings), meta=meta, history=history,
         )  # fmt: skip
         quality = _measure(image, settings)
@@ -242,7 +242,7 @@ def finish_stack(
         if drizzler:
             noise = noise_of(drizzler, stacked)
             # Noise that neighbours share, more in some places than in others, looks like faint stars.
-            plain = Image(first.mean, first.flags, None, PixelUnit.ADU, meta=stack_meta(prepared, engine))
+            plain = Image(first.mean, first.flags, None, image.unit, meta=stack_meta(prepared, engine))
             quality = replace(quality, n_stars=_measure(plain, settings).n_stars)
     best = max((p.light.quality for p in prepared.placed), key=lambda q: -q.fwhm if np.isfinite(q.fwhm) else -1e9)
     return GroupResult(

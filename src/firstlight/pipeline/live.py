@@ -15,7 +15,7 @@ from firstlight.io.frame import Frame
 from firstlight.io.read import find_files, open_frames
 from firstlight.io.scratch import DecodedSource, Scratch, decoded
 from firstlight.io.targets import check_folder
-from firstlight.library.classify import classify
+from firstlight.library.classify import classify, in_adu
 from firstlight.model.meta import Kind
 from firstlight.pipeline.executors import memory_budget, ordered, thread_count, thread_pool
 from firstlight.pipeline.live_doubles import Doubles
@@ -314,7 +314,7 @@ class _Live:
         def measured(name: str) -> Light:
             if name not in lights:
                 frames = open_frames(self.folder / name)
-                found = self._look((name, frames[0]))
+                found = self._look((name, in_adu(frames[0])))
                 if not isinstance(found, Light):
                     raise FrameError(f"{name}: it was in the stack {record['name']}, and now {found[1]}")
                 lights[name] = found
@@ -373,7 +373,7 @@ class _Live:
         for stray in reversed(strays):
             number = stray.partition("#")[2]
             frames = open_frames(self._path(stray))
-            self.pending.appendleft((stray, frames[int(number) - 1 if number else 0]))
+            self.pending.appendleft((stray, in_adu(frames[int(number) - 1 if number else 0])))
 
     def _save(self, *, at_rest: bool, always: bool = False) -> None:
         """Write the stacks that have grown: at rest at once, in a burst from time to time."""

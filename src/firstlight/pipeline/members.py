@@ -14,6 +14,7 @@ from firstlight.io.beside import Beside, planes_beside
 from firstlight.io.frame import Frame
 from firstlight.io.read import find_files, open_frames
 from firstlight.io.scratch import decoded
+from firstlight.library.classify import with_unit
 from firstlight.library.raw import adu_rows
 from firstlight.model.flags import EXCLUDED, Flag
 from firstlight.model.meta import Kind
@@ -85,7 +86,7 @@ def open_members(
 
     def look(path: Path) -> list[Member] | str:
         try:
-            return [_member(frame, scratch) for frame in open_frames(path)]
+            return [_member(with_unit(frame), scratch) for frame in open_frames(path)]
         except (FrameError, InputError) as error:
             return str(error)
 

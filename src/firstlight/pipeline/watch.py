@@ -13,6 +13,7 @@ from typing import Any
 from firstlight.errors import FrameError, InputError
 from firstlight.io.frame import Frame
 from firstlight.io.read import find_files, open_frames
+from firstlight.library.classify import in_adu
 
 STACKED, SET_ASIDE, CALIBRATION, WAITING = "stacked", "set aside", "calibration frame", "waiting"
 
@@ -69,7 +70,7 @@ class Watch:
             if now - seen.since < self.settle:
                 continue
             try:
-                content: list[Frame] | str = open_frames(path)
+                content: list[Frame] | str = [in_adu(frame) for frame in open_frames(path)]
             except (FrameError, InputError) as error:
                 if now - seen.since < self.patience:
                     continue
