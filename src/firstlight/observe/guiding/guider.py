@@ -1,0 +1,381 @@
+"""The loop of guiding: expose, find the star, give pulses; and what a sequence asks of it."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from firstlight.errors import EquipmentError, FrameError
+from firstlight.observe.equipment import Camera, Clock, GuidePort, Mount, SystemClock
+from firstlight.observe.guiding.axes import Calibration
+from firstlight.observe.guiding.calibrate import calibrate
+from firstlight.observe.guiding.control import axes_of
+from firstlight.observe.guiding.settings import GuideSettings
+from firstlight.observe.guiding.settling import Settling
+from firstlight.observe.guiding.step import GuideStep
+from firstlight.observe.guiding.track import Offset, StarsLost, Tracker
+from firstlight.observe.guiding.watcher import Watcher
+
+DITHER_AGGRESSIVENESS = 0.8
+UNSTEADY, DITHERING = 2.0, 4.0
+"""Longest pulses while guiding is not steady, and while it dithers, against steady ones."""
+FAR_ENOUGH = 0.25
+"""Share of the width of a dither that its new place is away from the old one at least."""
+SIMILAR = 0.5
+"""Share of the stars of before that have to be seen before guiding begins anew on them."""
+WAIT = 0.2
+"""s between two looks at a loop that works in another thread."""
+END = 30.0
+"""s beyond an exposure within which the loop ends."""
+
+
+class Guider:
+    """Keeps the mount on its star. It is `Dithering`: a sequence can start, dither and stop it.
+
+    Nothing moves any more after `stop`, after an error, and after Ctrl-C.
+    """
+
+    def __init__(
+        self,
+        camera: Camera,
+        port: GuidePort,
+        settings: GuideSettings = GuideSettings(),
+        *,
+        mount: Mount | None = None,
+        calibration: Calibration | None = None,
+        clock: Clock | None = None,
+        dark: np.ndarray | None = None,
+        scale: float | None = None,
+        watchers: tuple[Watcher, ...] = (),
+        keep: Callable[[Calibration], None] = lambda calibration: None,
+    ) -> None:
+        """Nothing is touched yet.
+
+        Parameters
+        ----------
+        mount : tells declination and side of the pier, where the port is not the mount itself.
+        calibration : an earlier one; without, `start` calibrates.
+        dark : of the same exposure and binning as the guide frames.
+        scale : arcsec/px of the guide frames.
+        keep : is given each new calibration.
+        """
+        self.camera, self.port, self.settings = camera, port, settings
+        self.mount = mount or (port if isinstance(port, Mount) else None)
+        self.clock = clock or SystemClock()
+        self.scale = scale
+        self.calibration = calibration
+        self.here: Calibration | None = None
+        """The calibration at this declination, on this side of the pier."""
+        self.lock = (0.0, 0.0)
+        """Where the star should be, against where it was at first, px."""
+        self.origin: Offset | None = None
+        """The brightest star as guiding began."""
+        self._dark, self._watchers, self._keep = dark, watchers, keep
+        self._rng = np.random.default_rng(settings.seed)
+        self._thread: threading.Thread | None = None
+        self._stopping = threading.Event()
+        self._state = threading.Condition()
+        self._problem: BaseException | None = None
+        self._settling: Settling | None = None
+        self._wish: tuple[float, float] | None = None
+        self._running = False
+
+    # What a sequence asks.
+
+    def start(self) -> None:
+        """Calibrate where that is needed, begin to guide in a thread, and return when it has settled.
+
+        Where it does not settle in time this returns too, and `settled` is False.
+
+        Raises
+        ------
+        EquipmentError
+            No star, no answer of the mount, or a device that fails.
+        """
+        if self._thread is not None and self._thread.is_alive():
+            return
+        self.begin()
+        self._thread = threading.Thread(target=self._loop, name="guiding", daemon=True)
+        self._thread.start()
+        self._wait()
+
+    def stop(self) -> None:
+        """End guiding; no pulse is under way afterwards."""
+        self._stopping.set()
+        try:
+            if self._thread is not None and self._thread is not threading.current_thread():
+                self.camera.abort()
+                self.port.stop()
+                self._thread.join(END)
+                self._thread = None
+        finally:
+            self.port.stop()
+            self._end()
+
+    def dither(self, pixels: float) -> None:
+        """Move to a random place within ``pixels`` of the first one, in x and y, and wait until that has settled."""
+        if not self._running:
+            raise EquipmentError(f"guiding: {self._why() or 'has not begun'}; start it before a dither")
+        self.wish(pixels)
+        if self._thread is not None:
+            self._wait()
+
+    def settled(self) -> bool:
+        """Whether the star has been where it should be for long enough, and guiding goes on."""
+        with self._state:
+            return self._running and self._settling is not None and self._settling.state == "settled"
+
+    @property
+    def problem(self) -> BaseException | None:
+        """What ended guiding, if it was not `stop`."""
+        return self._problem
+
+    # The loop, for a thread or for a command in the foreground.
+
+    def begin(self) -> None:
+        """Calibrate where needed, and take the first frame. `step` follows."""
+        self._stopping.clear()
+        self._problem = None
+        try:
+            fresh = self.calibration is None
+            self.here = (self.calibration or self._calibrated()).check()
+            if self.mount is not None:
+                side, dec = self.mount.pier_side, self.mount.position.dec
+                self.here = self.here.at(dec, side, self.settings.reverse_dec_after_flip)
+            # The drift is another one elsewhere in the sky, or at another time.
+            self._axes = axes_of(self.here, self.settings.control, self.here.drift if fresh else (0.0, 0.0))
+            self._tracker = Tracker(self.settings.track, self._dark)
+            self.origin = self._first_star()
+        except BaseException:
+            self._quiet()
+            raise
+        self.lock, self._wish = (0.0, 0.0), None
+        self._start = self.clock.now()
+        self._frames = self._losses = 0
+        self._last_good = self._before = 0.0
+        self._last: GuideStep | None = None
+        self._dithering = False
+        with self._state:
+            self._settling, self._running = Settling(self.settings.settle, 0.0), True
+        self._tell("guiding_begins", self)
+        self._tell("settling", "settling")
+
+    def step(self) -> GuideStep:
+        """One frame, and the pulses that it asks for.
+
+        Raises
+        ------
+        EquipmentError
+            A device failed, or the star has been away for too long. Nothing moves any more.
+        """
+        try:
+            done = self._step()
+        except BaseException as error:
+            self._problem = error
+            self._quiet()
+            self._end()
+            raise
+        self._tell("step", done)
+        return done
+
+    def wish(self, pixels: float) -> None:
+        """Dither with the next frame."""
+        with self._state:
+            self._wish = self._place(pixels)
+            self._settling = Settling(self.settings.settle, self._elapsed())
+        self._tell("settling", "settling")
+
+    def _loop(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                self.step()
+        except BaseException as error:  # Kept, and told to whoever waits.
+            if not self._stopping.is_set():
+                self._problem = error
+        finally:
+            self._end()
+
+    def _step(self) -> GuideStep:
+        self._move_lock()
+        data = self._frame()
+        now = self._elapsed()
+        self._frames += 1
+        seconds, self._before = now - self._before, now
+        try:
+            offset = self._tracker.find(data)
+            dx, dy = offset.dx - self.lock[0], offset.dy - self.lock[1]
+            self._believe(dx, dy, now)
+        except StarsLost as error:
+            return self._lost(str(error), data, now)
+        if self._losses:
+            self._tell("info", f"star found again after {self._losses} frames")
+        self._losses, self._last_good = 0, now
+        distance = math.hypot(dx, dy)
+        near = distance <= self.settings.settle.pixels
+        self._dithering = self._dithering and not near
+        steady = near and not self._dithering
+        self._see(now, distance)
+        c, ra, dec = self.settings.control, *self.here.components(dx, dy)  # type: ignore[union-attr]
+        longest = c.max_pulse * self.settings.exposure * (DITHERING if self._dithering else 1.0 if steady else UNSTEADY)
+        share = DITHER_AGGRESSIVENESS if self._dithering else None
+        pulses = [
+            axis.step(place, seconds, longest, learn=steady, forced=self._dithering, aggressiveness=share)
+            for axis, place in zip(self._axes, (ra, dec))
+        ]
+        done = GuideStep(
+            self._frames, now, dx, dy, ra, dec, pulses[0], pulses[1], offset.flux, offset.snr, offset.n_stars,
+            dithering=self._dithering,
+        )  # fmt: skip
+        self._last = done
+        if any(pulses) and not self._stopping.is_set():
+            self.port.pulse(pulses[1], pulses[0])
+        return done
+
+    def _lost(self, reason: str, data: np.ndarray, now: float) -> GuideStep:
+        """No pulses; and after many such frames guiding begins anew on the stars that are there."""
+        self._losses += 1
+        self._last = None
+        for axis in self._axes:
+            axis.forget()
+        self._see(now, None)
+        limit = self.settings.give_up_after
+        if limit and now - self._last_good > limit:
+            raise EquipmentError(
+                f"guiding: the star has been lost for {now - self._last_good:.0f} s ({reason}); "
+                f"{limit:g} s are waited for: look for clouds, dew or a mount that does not track"
+            )
+        if self._losses >= self.settings.restart_after:
+            fresh = Tracker(self.settings.track, self._dark)
+            try:
+                found = fresh.begin(data)
+            except StarsLost:
+                pass
+            else:
+                before = self.origin.n_stars if self.origin else 1
+                if found.n_stars >= SIMILAR * before:
+                    self._tracker, self.origin, self.lock, self._losses = fresh, found, (0.0, 0.0), 0
+                    self._tell("info", "guiding begins anew where the stars are now")
+        return GuideStep(self._frames, now, lost=reason, dithering=self._dithering)
+
+    def _believe(self, dx: float, dy: float, now: float) -> None:
+        limit = 0.5 * self.settings.track.distance
+        if math.hypot(dx, dy) > limit:
+            raise StarsLost(f"the star is {math.hypot(dx, dy):.0f} px from its place; {limit:g} px are believed")
+        if self._last is None or not self.scale:
+            return
+        east, north = self.here.rates  # type: ignore[union-attr]
+        pushed = self.here.on_sensor(east * self._last.ra_pulse, north * self._last.dec_pulse)  # type: ignore[union-attr]
+        moved = math.hypot(dx - self._last.dx - pushed[0], dy - self._last.dy - pushed[1])
+        speed = moved * self.scale / max(now - self._last.time, 0.1)
+        if speed > self.settings.track.max_speed:
+            raise StarsLost(
+                f"the star moved by {speed:.0f} arcsec/s; {self.settings.track.max_speed:g} arcsec/s are believed"
+            )
+
+    def _move_lock(self) -> None:
+        with self._state:
+            wish, self._wish = self._wish, None
+        if wish is None:
+            return
+        dx, dy = wish[0] - self.lock[0], wish[1] - self.lock[1]
+        east, north = self.here.components(-dx, -dy)  # type: ignore[union-attr]
+        self._axes[0].shift(east)
+        self._axes[1].shift(north)
+        if self._last is not None:
+            self._last = replace(self._last, dx=self._last.dx - dx, dy=self._last.dy - dy)
+        self.lock, self._dithering = wish, True
+        self._tell("dithered", dx, dy, self._place_on_sensor())
+
+    def _place(self, pixels: float) -> tuple[float, float]:
+        """A random place for the star, well away from where it is now."""
+        for _ in range(20):
+            place = self._rng.uniform(-pixels, pixels, 2)
+            if np.hypot(*(place - self.lock)) >= FAR_ENOUGH * pixels:
+                break
+        return float(place[0]), float(place[1])
+
+    def _place_on_sensor(self) -> tuple[float, float]:
+        x, y = self.origin.place if self.origin else (0.0, 0.0)
+        return x + self.lock[0], y + self.lock[1]
+
+    def _calibrated(self) -> Calibration:
+        self._tell("calibration_begins", self)
+        found = calibrate(
+            self.camera, self.port, self.settings, clock=self.clock, dark=self._dark, scale=self.scale,
+            tell=lambda step: self._tell("calibration_step", step),
+        )  # fmt: skip
+        if self.mount is not None:
+            found = replace(found, dec=self.mount.position.dec, pier_side=self.mount.pier_side)
+        self.calibration = found
+        self._keep(found)
+        self._tell("calibrated", found)
+        return found
+
+    def _first_star(self) -> Offset:
+        problem = ""
+        for _ in range(self.settings.restart_after):
+            try:
+                return self._tracker.begin(self._frame())
+            except StarsLost as error:
+                problem = str(error)
+        raise EquipmentError(
+            f"guiding: {problem}, on {self.settings.restart_after} frames; focus the guide scope, take longer "
+            "exposures, or wait for the clouds to pass"
+        )
+
+    def _frame(self) -> np.ndarray:
+        s = self.settings
+        gain = s.gain if s.gain >= 0 else None
+        try:
+            return self.camera.expose(s.exposure, "light", gain=gain, binning=s.binning).data
+        except FrameError as error:
+            raise EquipmentError(f"{self.camera.name}: {error}") from error
+
+    def _see(self, now: float, distance: float | None) -> None:
+        with self._state:
+            before = self._settling.state if self._settling else ""
+            # A wish that the loop has not seen yet is not answered by the place before it.
+            state = self._settling.see(now, distance) if self._settling and self._wish is None else before
+            self._state.notify_all()
+        if state != before:
+            self._tell("settling", state)
+
+    def _wait(self) -> None:
+        """Until it is settled or has failed to; an error of the loop is raised here."""
+        try:
+            with self._state:
+                while self._running and self._settling and self._settling.state == "settling":
+                    self._state.wait(WAIT)
+        except BaseException:
+            self.stop()
+            raise
+        if not self._running and self._problem is not None:
+            raise EquipmentError(self._why()) from self._problem
+
+    def _why(self) -> str:
+        return f"has ended: {self._problem}" if self._problem is not None else ""
+
+    def _quiet(self) -> None:
+        """Nothing exposes, nothing moves."""
+        try:
+            self.camera.abort()
+        finally:
+            self.port.stop()
+
+    def _end(self) -> None:
+        with self._state:
+            was, self._running = self._running, False
+            self._state.notify_all()
+        if was:
+            self._tell("guiding_ends")
+
+    def _elapsed(self) -> float:
+        return (self.clock.now() - self._start).total_seconds()
+
+    def _tell(self, what: str, *given: object) -> None:
+        for watcher in self._watchers:
+            getattr(watcher, what)(*given)

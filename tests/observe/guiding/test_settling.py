@@ -1,0 +1,19 @@
+"""When guiding has come to rest."""
+
+from __future__ import annotations
+
+from firstlight.observe.guiding.settings import Settle
+from firstlight.observe.guiding.settling import Settling
+
+
+def test_a_frame_too_far_away_or_lost_starts_the_wait_again():
+    settling = Settling(Settle(pixels=2, seconds=4, timeout=60), 0.0)
+    seen = [settling.see(t, d) for t, d in [(0, 1.0), (2, 1.0), (3, 3.0), (5, 1.0), (7, None), (8, 0.5), (12, 0.5)]]
+    assert seen == ["settling"] * 6 + ["settled"]
+    assert (settling.frames, settling.lost) == (7, 1)
+
+
+def test_it_fails_in_time_and_stays_what_it_is():
+    settling = Settling(Settle(pixels=2, seconds=4, timeout=10), 0.0)
+    assert [settling.see(t, 5.0) for t in (5, 9, 11)] == ["settling", "settling", "failed"]
+    assert settling.see(30, 0.0) == "failed"
