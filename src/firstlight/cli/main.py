@@ -19,6 +19,9 @@ from firstlight.io.names import refuse_unreadable_name
 from firstlight.kernels.lean import be_program
 
 SECTIONS: dict[str, dict[str, str]] = {
+    "At the telescope": {
+        "observe": "Cameras, mount, wheel and focuser: take frames, focus, point, guide.",
+    },
     "Sessions": {
         "process": "From a folder of raw frames to masters, stacks, pictures and tables.",
         "plan": "Say what `process` would do with SESSION, and write nothing.",

@@ -109,6 +109,19 @@ class Camera(Protocol):
 
 
 @runtime_checkable
+class SavesFrames(Protocol):
+    """A camera whose computer may keep frames, and must be told what they are called."""
+
+    def name_files(self, prefix: str) -> None:
+        """How the names of further frames begin."""
+        ...
+
+    def describe(self, target: str, observer: str) -> None:
+        """What their headers say."""
+        ...
+
+
+@runtime_checkable
 class GuidePort(Protocol):
     """Takes pulses that move the telescope a little: a mount, or a guide camera with a cable to it."""
 

@@ -46,6 +46,7 @@ class IndiCamera:
         self.name, self.server = device, server
         self.save_in, self.download, self._cooling = save_in, download, cooling
         self._prefix = "firstlight"
+        self._described = ("", "")
         server.connect(device)
         info = server.get(device, "CCD_INFO").values
         self._size = (int(info["CCD_MAX_Y"]), int(info["CCD_MAX_X"]))
@@ -87,10 +88,11 @@ class IndiCamera:
         self.server.send(self.name, "CCD_TEMPERATURE", {"CCD_TEMPERATURE_VALUE": celsius})
 
     def describe(self, target: str, observer: str) -> None:
-        """Have the driver write these into headers, too."""
+        """Have the driver write these into the headers of frames that stay with it."""
         found = self.server.find(self.name, "FITS_HEADER")
-        if found is None:
+        if found is None or not self.save_in or self._described == (target, observer):
             return
+        self._described = target, observer
         names = {"FITS_OBJECT": target or "Unknown", "FITS_OBSERVER": observer or "Unknown"}
         if set(names) <= set(found.values):
             self.server.set(self.name, "FITS_HEADER", names)

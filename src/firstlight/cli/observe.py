@@ -1,0 +1,29 @@
+"""``firstlight observe``: at the telescope."""
+
+from __future__ import annotations
+
+import click
+
+from firstlight.cli.observe_calibration import darks, flats
+from firstlight.cli.observe_capture import sequence, snap
+from firstlight.cli.observe_devices import check, devices, profile
+
+
+@click.group("observe")
+def command() -> None:
+    """At the telescope: devices, frames, focus, pointing, guiding, through an INDI server.
+
+    \b
+    firstlight observe devices                         what is connected
+    firstlight observe profile new newton              a profile of it
+    firstlight observe check                           how every device stands
+    firstlight observe snap 5                          one frame, measured
+    firstlight observe sequence night L:120x20 Ha:300x10 --object "M 27"
+    firstlight observe flats night L Ha
+    firstlight observe darks night --for lights --for flats --bias 50
+    firstlight process night
+    """
+
+
+for each in (devices, profile, check, snap, sequence, flats, darks):
+    command.add_command(each)
