@@ -17,6 +17,9 @@ from firstlight.observe.equipment import Exposure, Kind, Region
 from firstlight.observe.indi import IndiServer, gone
 from firstlight.observe.indi_property import Property
 
+_STRUCTURE = frozenset(
+    ["SIMPLE", "BITPIX", "NAXIS", "NAXIS1", "NAXIS2", "EXTEND", "BZERO", "BSCALE", "COMMENT", "HISTORY", "", "END"]
+)
 DOWNLOAD = 60.0
 """Seconds that a frame may take to come, after its exposure."""
 WRONG_CLOCK = 10.0
@@ -242,21 +245,14 @@ class IndiCamera:
             self.server.pause(0.25)
 
     def _keywords(self, header: Header) -> Mapping[str, Any]:
-        skip = {
-            "SIMPLE",
-            "BITPIX",
-            "NAXIS",
-            "NAXIS1",
-            "NAXIS2",
-            "EXTEND",
-            "BZERO",
-            "BSCALE",
-            "COMMENT",
-            "HISTORY",
-            "",
-            "END",
-        }
-        return {key: value for key, value, _ in header.cards if key not in skip}
+        """What the driver's header says, and what it leaves out but has among its properties."""
+        found = {key: value for key, value, _ in header.cards if key not in _STRUCTURE}
+        for keyword, word in (("GAIN", "gain"), ("OFFSET", "offset")):
+            for name, key in _SETTINGS[word]:
+                told = self.server.find(self.name, name)
+                if told is not None and key in told.values:
+                    found.setdefault(keyword, told.values[key])
+        return found
 
 
 def _opened(header: Header, asked: datetime) -> datetime:
