@@ -134,6 +134,15 @@ def test_without_pictures_or_lights_there_is_a_page_all_the_same(folder, tmp_pat
     assert Page(text).wrong == []
 
 
+def test_what_is_missing_is_named(folder, tmp_path):
+    shutil.copytree(folder / "Lights", tmp_path / "night" / "Lights")
+    process(tmp_path / "night", Settings(output={"pictures": False}, library="none"))
+    text = (tmp_path / "night" / "firstlight" / "report.html").read_text()
+    part = text[text.index('<section id="masters">') : text.index('<section id="timing">')]
+    for words in ("Darkless: light_L_60s_0001.fits ... ", "Flatless: ", "Biasless ", "; take "):
+        assert words in part
+
+
 def test_it_can_be_left_out_and_written_later(folder, tmp_path, capsys):
     process(folder, Settings(output={"report": False, "pictures": False}), output=tmp_path / "run")
     assert not (tmp_path / "run" / "report.html").exists()

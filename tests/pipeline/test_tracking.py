@@ -55,6 +55,13 @@ def test_both_sides_of_the_pier_lie_on_each_other(night, by_stars, method, limit
         assert np.hypot(*(p.registration.transform(corners) - expected).T).max() < limit
 
 
+def test_frames_from_the_other_side_are_named(by_stars):
+    """With the reference on one side, four lights are on the other."""
+    assert any(
+        note.endswith("(4 lights): were taken on the other side of the pier") for note in by_stars.stacks[0].notes
+    )
+
+
 def matched(result, rule):
     """Stars that each light of a registered session matches when registration looks where the rule says."""
     prepared = result.stacks[0].prepared

@@ -33,7 +33,7 @@ from firstlight.pipeline.panels import Panel
 from firstlight.pipeline.plan import Group
 from firstlight.pipeline.progress import Clock
 from firstlight.pipeline.refine import refinement_notes
-from firstlight.pipeline.register import Placed, place, rank_references
+from firstlight.pipeline.register import Placed, place, placement_notes, rank_references
 from firstlight.pipeline.rejected import rejection_notes
 from firstlight.pipeline.select import reasons_after_registration, reasons_against
 from firstlight.pipeline.settings import Settings
@@ -165,7 +165,7 @@ def prepare_group(
             if 2 * len(placed) >= len(kept):
                 break
         stage.advance(len(kept))
-    notes = refinement_notes([(each.light.name, each.refinement) for each in placed])
+    notes = placement_notes(placed) + refinement_notes([(each.light.name, each.refinement) for each in placed])
     if common is not None and reference is not common:
         notes.append("not registered to the other filters: too few frames match their reference")
     if len(placed) == 1 < len(lights):

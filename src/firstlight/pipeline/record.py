@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import firstlight
 from firstlight.io.content import QUICK_HASH, content_hash
 from firstlight.io.frame import Frame, file_of
+from firstlight.library.explain import missing_words
 from firstlight.pipeline.at_hand import needed_masters
 from firstlight.pipeline.graph import code_version, read_journal
 from firstlight.pipeline.settings import HOW
@@ -145,6 +146,7 @@ class Record:
             ],
             "noise": list(plan.noise),
             "set_aside": set_aside,
+            "missing": missing_words(plan.calibrations.assignments),
             "notes": list(plan.notes),
             "products": sorted(products),
             "steps": graph.counts(),

@@ -11,6 +11,7 @@ import numpy as np
 from firstlight.errors import FrameError
 from firstlight.io.frame import Frame
 from firstlight.kernels.calibrate import smooth_mosaic
+from firstlight.library.explain import names_words
 from firstlight.model.registration import Registration, Transform
 from firstlight.model.stars import Stars
 from firstlight.ops.align.match import MatchStars, match_stars
@@ -172,6 +173,25 @@ def _words(light: Light, registration: Registration) -> tuple[str, ...]:
     elif abs(abs(registration.transform.rotation) - 180) < 5:
         notes.append("was taken on the other side of the pier")
     return tuple(notes)
+
+
+def placement_notes(placed: Sequence[Placed]) -> list[str]:
+    """What is worth a word of where the lights lie, each kind of remark once."""
+    by_kind: dict[str, list[Placed]] = {}
+    for each in placed:
+        for note in each.notes:
+            by_kind.setdefault("" if note.startswith("lies ") else note, []).append(each)
+    told = []
+    for kind, several in by_kind.items():
+        names = names_words([each.light.name for each in several])
+        if len(several) == 1:
+            words = kind or several[0].notes[0]
+        elif kind:
+            words = kind.replace("was ", "were ").replace("is ", "are ")
+        else:
+            words = f"lie up to {max(float(each.notes[0].split()[1]) for each in several):.0f} px off the reference"
+        told.append(f"{names}: {words}")
+    return told
 
 
 def flux_ratio(light: Light, reference: Light, transform: Transform) -> float:

@@ -234,7 +234,7 @@ def aside_section(facts: RunFacts) -> str:
 
 
 def masters_section(facts: RunFacts) -> str:
-    """The masters, what they are made of and who got them."""
+    """The masters, what they are made of and who got them; and what is missing."""
     used: dict[str, dict[str, Any]] = {}
     for stack in facts.stacks:
         for one in stack.record.get("calibration", []):
@@ -261,13 +261,10 @@ def masters_section(facts: RunFacts) -> str:
             f"{escape(', '.join(w for w in words if w))}{f'<br>{escape(said)}' if said else ''}</figcaption></figure>"
         )
     why = sorted({reason for use in used.values() for reason in use.get("why", ())})
-    if not cards:
-        return ""
-    notes = f'<div class="card">{_notes(why)}</div>' if why else ""
-    return (
-        f'<section id="masters"><h2>Calibration</h2><div class="masters">{"".join(cards)}</div>'
-        f"{notes and '<br>' + notes}</section>"
-    )
+    told = [*facts.record.get("missing", ()), *why]
+    parts = [f'<div class="masters">{"".join(cards)}</div>'] if cards else []
+    parts += [f'<div class="card">{_notes(told)}</div>'] if told else []
+    return f'<section id="masters"><h2>Calibration</h2>{"<br>".join(parts)}</section>' if parts else ""
 
 
 def timing_section(facts: RunFacts) -> str:
