@@ -89,14 +89,16 @@ def find_stars(
     mask = np.empty((0, 0), bool) if excluded is None else np.ascontiguousarray(excluded, dtype=bool)
     search = _Search.prepare(plane, mask, saturation, 1.0 / gain if gain else 0.0, sky)
     if search is None:
-        return Stars.empty(), _quality(Stars.empty(), 0, sky)
+        return Stars.empty(), _quality(Stars.empty(), np.empty(0), 0, sky)
     profile = search.profile(p)
     spots, rms = search.spots(profile.fwhm, p.threshold)
     if saturation < np.inf:
         spots = join_saturated(plane, saturation, spots, profile.fwhm)
     fitted, n_stars = search.fit_until(spots, profile, rms, p.max_stars)
-    stars = _as_stars(fitted[: p.max_stars], plane, saturation)
-    return stars, _quality(stars, n_stars, sky)
+    fitted = fitted[: p.max_stars]
+    fitted = fitted[np.argsort(-fitted[:, starfit.FLUX], kind="stable")]
+    stars = _as_stars(fitted, plane, saturation)
+    return stars, _quality(stars, fitted[:, starfit.ELLIPTICITY2], n_stars, sky)
 
 
 @dataclass(frozen=True, eq=False)
@@ -253,7 +255,6 @@ def _near_an_earlier(x: np.ndarray, y: np.ndarray, reach: float) -> np.ndarray:
 
 
 def _as_stars(fitted: np.ndarray, plane: np.ndarray, saturation: float) -> Stars:
-    fitted = fitted[np.argsort(-fitted[:, starfit.FLUX], kind="stable")]
     column = fitted.T
     top = column[starfit.PEAK] + column[starfit.SKY]
     return Stars(
@@ -270,22 +271,41 @@ def _as_stars(fitted: np.ndarray, plane: np.ndarray, saturation: float) -> Stars
     )
 
 
-def _quality(stars: Stars, n_stars: int, sky: Background) -> Quality:
-    clear = stars.take(stars.saturated == 0)
-    strong = clear.take(clear.snr >= BRIGHT)
-    if len(strong) >= 5:
-        clear = strong
+def _quality(stars: Stars, ellipticity2: np.ndarray, n_stars: int, sky: Background) -> Quality:
+    wanted = stars.saturated == 0
+    strong = wanted & (stars.snr >= BRIGHT)
+    if strong.sum() >= 5:
+        wanted = strong
+    clear = stars.take(wanted)
     middle = (lambda values: float(np.median(values))) if len(clear) else (lambda values: float("nan"))
     return Quality(
         n_stars=n_stars,
         fwhm=middle(clear.fwhm),
         hfr=middle(clear.hfr),
-        eccentricity=middle(clear.eccentricity),
+        eccentricity=_common_eccentricity(ellipticity2[wanted], clear.snr),
         snr=float(np.median(stars.snr)) if len(stars) else float("nan"),
         background=sky.level,
         noise=sky.noise,
         gradient=sky.gradient,
     )
+
+
+def _common_eccentricity(ellipticity2: np.ndarray, snr: np.ndarray) -> float:
+    """Of the stars of a frame: the median, by how well the shape of each is known.
+
+    The median of their own eccentricities is 0 where most stars are hardly longer than noise makes them: of stars of
+    SNR 15 whose axes are as 4 to 5 (0.6) too.
+    """
+    known = np.isfinite(ellipticity2) & (snr > 0)
+    if not known.any():
+        return float("nan")
+    # Beyond an SNR of 40 stars differ by their neighbours more than by noise.
+    values, weights = ellipticity2[known], 1.0 / (1.0 / snr[known] ** 2 + 1.0 / 40.0**2)
+    order = np.argsort(values, kind="stable")
+    heaped = np.cumsum(weights[order])
+    squared = max(float(values[order][np.searchsorted(heaped, heaped[-1] / 2)]), 0.0)
+    e = min(squared, 1.0) ** 0.5
+    return (2 * e / (1 + e)) ** 0.5
 
 
 def _inside(positions: np.ndarray, length: int) -> np.ndarray:
