@@ -124,8 +124,9 @@ def test_variance_of_rejected_samples_is_left_out(tmp_path):
     frames[4, 20, 20] -= 5000
     files = [our_stack(tmp_path / f"{i}.fits", f, 100.0 if i != 3 else 400.0, 5, i) for i, f in enumerate(frames)]
     rule = StackSettings(
-        normalize=Normalize(mode="none", weights="equal"), stack=Combine(method="noise", low=6.0, high=6.0)
-    )
+        normalize=Normalize(mode="none", weights="equal"), stack=Combine(method="noise", low=6.0, high=6.0),
+        rejection_maps=True,
+    )  # fmt: skip
     result = stack_files(files, tmp_path / "all.fits", rule)
     kept = np.delete(frames, 3, axis=0)
     assert result.stacked.mean[0, 10, 10] == pytest.approx(kept[:, 10, 10].mean(), rel=1e-5)

@@ -11,10 +11,8 @@ from llvmlite import ir
 from firstlight.kernels.jit import cgutils, intrinsic, types
 
 LANES = 32
-AHEAD = 128
-"""Samples ahead of those at work that the processor is asked to bring into its second cache. Sixty frames are more
-streams than it follows by itself: without, a cube of 25 MB takes four times as long, and the first cache, which their
-lines share eight places of, is worse than none."""
+LINE = 16
+"""Samples of a line of the processor's caches."""
 LOWEST, HIGHEST, TOTAL, SQUARES = range(4)
 """Rows of what `sift` finds."""
 
@@ -76,15 +74,8 @@ def sift(typing_context, cube, at, starts, frames, swapped, gain, zero, weight, 
         tiles, rows = (builder.gep(each, [column]) for each in tables)
         swap = builder.module.declare_intrinsic(f"llvm.bswap.v{LANES}i32", (), ir.FunctionType(_INTS, [_INTS]))
 
-        byte = ir.IntType(8).as_pointer()
-        kind = ir.FunctionType(ir.VoidType(), [byte, _INT32, _INT32, _INT32])
-        fetch = builder.module.declare_intrinsic("llvm.prefetch", [byte], kind)
-
         def sample(n):
             here = builder.add(at, builder.load(builder.gep(places, [n])))
-            for ahead in (AHEAD, AHEAD + 16):
-                line = builder.bitcast(builder.gep(bits, [builder.add(here, _INT64(ahead))]), byte)
-                builder.call(fetch, [line, _INT32(0), _INT32(2), _INT32(1)])
             raw = _load(builder, bits, here, _INTS)
             raw = builder.select(swapped, builder.call(swap, [raw]), raw)
             value = builder.fmul(builder.bitcast(raw, _FLOATS), _scalar(builder, gains, n), flags=_FUSED)
@@ -107,6 +98,27 @@ def sift(typing_context, cube, at, starts, frames, swapped, gain, zero, weight, 
             builder.store(squares, kept[SQUARES])
         for row, each in enumerate(kept):
             _store(builder, builder.load(each), rows, builder.mul(across, _INT64(row)))
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@intrinsic
+def fetch_run(typing_context, cube, at, count):
+    """Have the processor bring ``count`` samples from place ``at`` on, which may lie outside, into its second cache.
+
+    The first cache is worse than none: the lines of many frames share eight places there.
+    """
+    signature = types.void(cube, types.int64, types.int64)
+
+    def generate(context, builder, signature, args):
+        run = builder.gep(_data(context, builder, signature.args[0], args[0]), [args[1]])
+        byte = ir.IntType(8).as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [byte, _INT32, _INT32, _INT32])
+        fetch = builder.module.declare_intrinsic("llvm.prefetch", [byte], kind)
+        with cgutils.for_range(builder, builder.sdiv(args[2], _INT64(LINE)), intp=_INT64) as line:
+            here = builder.gep(run, [builder.mul(line.index, _INT64(LINE))])
+            builder.call(fetch, [builder.bitcast(here, byte), _INT32(0), _INT32(2), _INT32(1)])
         return context.get_dummy_value()
 
     return signature, generate

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from firstlight.kernels.ahead import FARTHEST, FRAME, MOST, PLACE, RUN, ask
 from firstlight.kernels.columns import (
     HIGHEST,
     LANES,
@@ -25,6 +26,7 @@ from firstlight.kernels.columns import (
     count_outside,
     running_sums,
     sift,
+    sort_columns,
 )
 from firstlight.kernels.jit import exact_kernel, inner_kernel, kernel
 from firstlight.kernels.judge import settle, tell, weigh_by_light
@@ -114,14 +116,18 @@ def take_all(tile, block):
 @exact_kernel
 def prepare(
     block, count, table, pairs, middle_pairs, method, low, high, critical, model, guarded, places, first, plane,
-    ranked, sums, squares, valid,
+    ranked, sums, squares, valid, bits, starts, ahead,
 ):  # fmt: skip
-    """Sort a block of pixels; fill its table of limits and, at their places, the ``plane`` of robust means."""
+    """Sort a block of pixels; fill its table of limits and, at their places, the ``plane`` of robust means.
+
+    Samples that follow are asked for meanwhile: see `firstlight.kernels.ahead`.
+    """
     limits, centre = table[:CENTRE], table[CENTRE]
     for p in range(count):
         limits[BOTTOM, p] = np.float32(-np.inf)
         limits[TOP, p] = np.float32(np.inf)
     whole = rank(block, count, ranked, valid)
+    ask(bits, starts, ahead, 3)
     if method == MEAN:
         for p in range(count):
             centre[p] = first_sample(block, p)
@@ -132,7 +138,14 @@ def prepare(
         for p in range(count):
             plane[places[p] - first] = limits[BOTTOM, p]
             limits[BOTTOM, p] = np.float32(-np.inf)
-    sort_tile(ranked, middle_pairs if whole & (method == MEDIAN) else pairs)
+        ask(bits, starts, ahead, 2)
+    half = whole & (method == MEDIAN)
+    for p in range(0, TILE, LANES):
+        if half:
+            sort_columns(p, ranked, middle_pairs, middle_pairs.shape[0], TILE)
+        else:
+            sort_columns(p, ranked, pairs, pairs.shape[0], TILE)
+        ask(bits, starts, ahead, 3)
     for p in range(count):
         centre[p] = middle_of(ranked, p, np.int64(0), np.int64(valid[p])) if valid[p] > 0 else np.float32(0.0)
     for p in range(count, TILE):
@@ -141,10 +154,12 @@ def prepare(
         if method not in (MINMAX, PERCENTILE):
             for p in range(0, TILE, LANES):
                 running_sums(p, ranked, ranked.shape[0], TILE, centre, sums, squares)
+            ask(bits, starts, ahead, 2)
         find_limits(
             method, low, high, ranked, sums, squares, centre, valid, count,
             model[0], model[1], model[2], critical, limits,
         )  # fmt: skip
+        ask(bits, starts, ahead, 3)
 
 
 @kernel
@@ -201,6 +216,9 @@ def combine(
     signal = np.empty(TILE, np.float32)
     struck = np.empty((2, n_frames, TILE // LANES), np.uint32)
     few = (n_frames - 1) // 2
+    ahead = np.zeros(3, np.int64)
+    lead = max(FARTHEST // n_frames // RUN, 2) * RUN
+    usual = n_frames * TILE // RUN + 1
     unequal = False
     total, noise_sum, photon_sum = np.float32(0.0), np.float32(0.0), np.float32(0.0)
     for n in range(n_frames):
@@ -224,6 +242,11 @@ def combine(
                 for start in range(a, b, TILE):
                     count = min(TILE, b - start)
                     at = y * width + start
+                    if at >= ahead[PLACE] + RUN:
+                        ahead[PLACE], ahead[FRAME] = at, 0
+                    ahead[MOST] = at + lead
+                    # Less the further ahead they are: the slow pixels ask for some too.
+                    ask(bits, starts, ahead, 2 * usual >> max((ahead[PLACE] - at) // RUN, 0))
                     for p in range(0, TILE, LANES):
                         if count == TILE:
                             sift(bits, at + p, starts, n_frames, swapped, gain, zero, weight, p, tile, TILE, found)
@@ -278,6 +301,7 @@ def combine(
                     prepare(
                         blocks[row, k], min(n_slow - k * TILE, TILE), tables[row, k], pairs, middle_pairs, method, low,
                         high, critical, models[y], guarded, places[row, k], a, line, ranked, sums, squares, valid,
+                        bits, starts, ahead,
                     )  # fmt: skip
                 filled[row] = n_slow
             # A pixel is judged when the row after it is known.
@@ -309,12 +333,14 @@ def combine(
                         p, block, n_frames, TILE, centre, limits, weight, noise, photons, within, added, counts, hits,
                         struck,
                     )  # fmt: skip
+                    ask(bits, starts, ahead, 2)
                 if by_light and method != MEDIAN:
                     weigh_by_light(
                         block, count, centre, limits, weight, noise, photons, np.float32(level), signal, added
                     )
                 if verdict.shape[3] > 0:
                     tell(struck, count, where, y_now - top, left, right - left, verdict)
+                    ask(bits, starts, ahead, 2)
                 for p in range(count):
                     x = where[p] - left
                     if x < 0 or x >= right - left:

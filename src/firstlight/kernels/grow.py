@@ -93,16 +93,6 @@ def grow(verdict, reach, fewest, last, grown, touched):
                 touched[y, k] |= marks
 
 
-@inner_kernel
-def _state(word, infinite, verdict, grown, n, y, x):
-    """Whether a sample stays, and whether it goes only because it lies beside such as are too high."""
-    k, bit = x >> 6, np.uint64(x & 63)
-    rejected = ((verdict[LOW, n, y, k] | verdict[HIGH, n, y, k]) >> bit) & np.uint64(1) != np.uint64(0)
-    marked = (grown[n, y, k] >> bit) & np.uint64(1) != np.uint64(0)
-    good = (word & infinite != infinite) & (not rejected)
-    return good & (not marked), good & marked
-
-
 @kernel
 def collect(bits, starts, width, swapped, top, left, verdict, grown, ys, xs, fewest, samples, more, hits):
     """Samples of some pixels without those that were rejected and grown.
@@ -115,20 +105,30 @@ def collect(bits, starts, width, swapped, top, left, verdict, grown, ys, xs, few
     nan = np.uint32(0x0000C07F) if swapped else np.uint32(0x7FC00000)
     grown_nan = np.uint32(0x0100C07F) if swapped else np.uint32(0x7FC00001)
     infinite = np.uint32(0x0000807F) if swapped else np.uint32(0x7F800000)
-    kept = np.zeros(ys.shape[0], np.int32)
+    one = np.uint64(1)
+    count = ys.shape[0]
+    kept = np.zeros(count, np.int32)
+    places = (ys + top) * width + xs + left
     for n in range(starts.shape[0]):
-        first = starts[n] + top * width + left
-        for i in range(ys.shape[0]):
+        first = starts[n]
+        low, high, beside_it = verdict[LOW, n], verdict[HIGH, n], grown[n]
+        y_last, k_last = np.int64(-1), np.int64(-1)
+        rejected, marked = np.uint64(0), np.uint64(0)
+        for i in range(count):
             # The pixels of a trail lie in lines of the cache of their own: half of the time was waiting for them.
-            ahead = min(i + AHEAD, ys.shape[0] - 1)
-            fetch(bits, first + ys[ahead] * width + xs[ahead])
-            word = bits[first + ys[i] * width + xs[i]]
-            stays, beside = _state(word, infinite, verdict, grown, n, ys[i], xs[i])
-            samples[n, i] = word if stays else (grown_nan if beside else nan)
-            kept[i] += stays
+            fetch(bits, first + places[min(i + AHEAD, count - 1)])
+            y, k, bit = ys[i], xs[i] >> 6, np.uint64(xs[i] & 63)
+            if (y != y_last) | (k != k_last):
+                y_last, k_last = y, k
+                rejected, marked = low[y, k] | high[y, k], beside_it[y, k]
+            word = bits[first + places[i]]
+            good = (word & infinite != infinite) & ((rejected >> bit) & one == np.uint64(0))
+            beside = good & ((marked >> bit) & one != np.uint64(0))
+            samples[n, i] = grown_nan if beside else (word if good else nan)
+            kept[i] += good & (not beside)
             more[i] += beside
-    for i in range(ys.shape[0]):
+    for i in range(count):
         more[i] = more[i] if kept[i] >= fewest else -1
     for n in range(starts.shape[0]):
-        for i in range(ys.shape[0]):
+        for i in range(count):
             hits[n] += (samples[n, i] == grown_nan) & (more[i] > 0)

@@ -19,7 +19,7 @@ from typing import Any
 from firstlight.errors import FrameError, InputError, nearest
 from firstlight.io.atomic import atomic_path
 from firstlight.io.checksum import verify_file
-from firstlight.io.content import known_hash
+from firstlight.io.content import fresh_hash, known_hash
 from firstlight.io.frame import Frame
 from firstlight.io.lock import only_one
 from firstlight.io.master_index import MasterIndex
@@ -168,7 +168,7 @@ class Library:
                 problems.append(str(error))
             for given in entry.inputs.values():
                 path = Path(given["file"].partition("#")[0])
-                if path.is_file() and path.stat().st_size == given["size"] and known_hash(path) == given["hash"]:
+                if path.is_file() and path.stat().st_size == given["size"] and fresh_hash(path) == given["hash"]:
                     continue
                 if path.is_file():
                     problems.append(f"{entry.name}: its frame {path} has changed since; library build --refresh")

@@ -14,9 +14,9 @@ from firstlight.kernels import calibrate as kernels
 from firstlight.library.build import Master
 from firstlight.library.plans import Assignment, MasterPlan
 from firstlight.library.raw import ROOM, adu_rows, calibrated_rows, coding_of
+from firstlight.model.buffers import Buffers
 from firstlight.model.flags import Flag, has
 from firstlight.ops.inspect.median import median
-from firstlight.pipeline.buffers import Buffers
 
 BAD = Flag.HOT | Flag.COLD | Flag.LOW_FLAT | Flag.NO_DATA | Flag.NOT_FINITE
 """Master flags that make a light's pixel worthless: it is repaired for resampling, and left out where other frames see

@@ -15,6 +15,7 @@ from firstlight.io.mapping import CannotMap, mapped, watched
 from firstlight.kernels.calibrate import any_at_or_above
 from firstlight.kernels.carry import carry
 from firstlight.library.raw import adu_rows
+from firstlight.model.buffers import Buffers
 from firstlight.model.flags import Flag
 from firstlight.model.registration import Transform
 from firstlight.ops.align.resample import (
@@ -104,7 +105,9 @@ class FileEngine:
     """Variance from the scatter of the samples, where nothing else tells of the noise."""
     kernel: Kernel = "lanczos3"
     clamp: float = 1.0
-    _buffers: list[np.ndarray] = field(default_factory=list)
+    maps: bool = True
+    """Whether the stack says where samples were rejected; its planes of that have no rows otherwise."""
+    _buffers: Buffers = field(default_factory=Buffers)
 
     @property
     def channels(self) -> int:
@@ -146,8 +149,7 @@ class FileEngine:
             np.empty(shape, np.float32),
             np.zeros(shape, np.uint16),
             np.empty(shape, np.uint16 if frames < 2**16 else np.uint32),
-            np.empty(shape, np.uint16),
-            np.empty(shape, np.uint16),
+            *(np.empty(shape if self.maps else (self.channels, 0, 0), np.uint16) for _ in range(2)),
             np.zeros(len(self.parts)),
         )
         tiles, terms = self.tiles(workers, budget), [self.terms(channel) for channel in range(self.channels)]
@@ -158,7 +160,6 @@ class FileEngine:
                 hits += outcome(future)
                 done((tile[1] - tile[0]) * (tile[3] - tile[2]))
         result.rejected_fraction[:] = hits / (self.channels * self.size[0] * self.size[1])
-        self._buffers.clear()
         return result
 
     def tiles(self, workers: int, budget: int) -> list[tuple[int, int, int, int]]:
@@ -199,16 +200,6 @@ class FileEngine:
             return 1.0
         return noise_factor(part.forward, (0, self.size[0], 0, self.size[1]), self.kernel)
 
-    def _buffer(self, shape: tuple[int, ...]) -> np.ndarray:
-        """Memory for a cube, used again by the next tile: fresh pages cost as much as reading a file does."""
-        size = int(np.prod(shape))
-        flat = np.empty(0, np.float32)
-        with suppress(IndexError):
-            flat = self._buffers.pop()
-        if flat.size < size:
-            flat = np.empty(size, np.float32)
-        return flat[:size].reshape(shape)
-
     def _tile(self, tile: tuple[int, int, int, int], terms: list[FrameTerms], result: Stacked) -> np.ndarray:
         top, bottom, left, right = tile
         height, width = self.size
@@ -219,10 +210,7 @@ class FileEngine:
         if self.as_stored:
             with suppress(CannotMap), self._as_they_lie(wide) as cubes:
                 return self._settle(tile, inner, _Gathered(cubes), terms, result)
-        gathered = self._gather(wide)
-        hits = self._settle(tile, inner, gathered, terms, result)
-        self._buffers.append(gathered.buffer.reshape(-1))
-        return hits
+        return self._settle(tile, inner, self._gather(wide), terms, result)
 
     @contextmanager
     def _as_they_lie(self, wide: tuple[int, int, int, int]) -> Iterator[list[Samples]]:
@@ -239,7 +227,7 @@ class FileEngine:
     def _gather(self, wide: tuple[int, int, int, int]) -> _Gathered:
         """The samples of all files, read, masked and, where they have to be, resampled."""
         n, size = len(self.parts), (wide[1] - wide[0], wide[3] - wide[2])
-        buffer = self._buffer((3 if self.carries else 1, self.channels, n, *size))
+        buffer = self._buffers.own("cube", (3 if self.carries else 1, self.channels, n, *size))
         spare = np.zeros((2, self.channels, *size), np.float32)
         flags = np.zeros((self.channels, *size), np.uint16)
         for i, part in enumerate(self.parts):
@@ -263,8 +251,9 @@ class FileEngine:
             flags[...] = gathered.flags[:, *inner]
         for channel, cube in enumerate(gathered.cubes):
             combined = combine_cube(
-                cube, self.combine, terms[channel], variance_from_scatter=self.from_scatter, inner=inner
-            )
+                cube, self.combine, terms[channel], variance_from_scatter=self.from_scatter, inner=inner,
+                buffers=self._buffers,
+            )  # fmt: skip
             mean, variance, coverage = combined.mean, combined.variance, combined.kept
             if self.carries:
                 coverage = self._carry(gathered.buffer[:, channel, :, *inner], terms[channel], combined)
@@ -279,11 +268,11 @@ class FileEngine:
             if empty.any():
                 flags[channel][empty] = np.uint16(Flag.NO_DATA)
                 mean[empty] = variance[empty] = 0.0
-            for plane, values in zip(
-                (result.mean, result.variance, result.coverage, result.rejected_low, result.rejected_high),
-                (mean, variance, coverage, combined.rejected_low, combined.rejected_high),
-            ):
+            for plane, values in zip((result.mean, result.variance, result.coverage), (mean, variance, coverage)):
                 plane[where][channel] = values
+            if self.maps:
+                result.rejected_low[where][channel] = combined.rejected_low
+                result.rejected_high[where][channel] = combined.rejected_high
             hits += combined.hits
         return hits
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from firstlight.io.shared_array import share, take_piece, write_piece
-from firstlight.pipeline.buffers import Buffers
+from firstlight.model.buffers import Buffers
 from firstlight.pipeline.crew import Crew
 from firstlight.pipeline.integrate import Contribution, Engine, Stacked, Tile
 from firstlight.pipeline.look import shared_calibration

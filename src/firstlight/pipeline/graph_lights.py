@@ -10,7 +10,7 @@ from pathlib import Path
 
 from firstlight.io.scratch import decoded_when_needed
 from firstlight.library.plans import Assignment, MasterPlan
-from firstlight.pipeline.buffers import Buffers
+from firstlight.model.buffers import Buffers
 from firstlight.pipeline.calibration import Calibration
 from firstlight.pipeline.clean import with_noise
 from firstlight.pipeline.crew import Crew

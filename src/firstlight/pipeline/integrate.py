@@ -17,6 +17,7 @@ import numpy as np
 from firstlight.io.frame import Frame
 from firstlight.kernels.census import count_finite
 from firstlight.kernels.surface import add_lattice
+from firstlight.model.buffers import Buffers
 from firstlight.model.flags import Flag
 from firstlight.model.registration import Transform
 from firstlight.ops.align.grid import Grid
@@ -31,7 +32,6 @@ from firstlight.ops.align.resample import (
     withdraw_near,
 )
 from firstlight.ops.stack.combine import Combine, FrameTerms, combine_cube
-from firstlight.pipeline.buffers import Buffers
 from firstlight.pipeline.calibration import Calibration
 from firstlight.pipeline.crew import Crew
 from firstlight.pipeline.layer import Layer
@@ -97,6 +97,7 @@ class Stacked:
     coverage: np.ndarray
     """uint16, or uint32 where more than 65535 frames are behind it: frames that went into each pixel."""
     rejected_low: np.ndarray
+    """uint16 like `rejected_high`: samples that were too low; of no rows where nobody asked for them."""
     rejected_high: np.ndarray
     rejected_fraction: np.ndarray
     """float64 (frames,): share of a frame's samples that were rejected."""
@@ -240,7 +241,7 @@ class Engine:
         spare, flags = spare[:, :, *inner], flags[:, *inner]
         where = np.s_[:, top - first : bottom - first, left:right]
         for channel in range(self.channels):
-            combined = combine_cube(cube[channel], self.combine, terms[channel], inner=inner)
+            combined = combine_cube(cube[channel], self.combine, terms[channel], inner=inner, buffers=buffers)
             mean, variance = combined.mean, combined.variance
             # Pixels that only repaired samples cover take those.
             sums, weights = spare[0, channel], spare[1, channel]

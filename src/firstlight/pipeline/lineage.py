@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from firstlight.errors import FrameError, InputError
-from firstlight.io.content import QUICK_HASH, known_hash
+from firstlight.io.content import QUICK_HASH, fresh_hash
 from firstlight.io.read import open_frame
 from firstlight.io.story import read_story
 from firstlight.pipeline.record import RUN_FILE
@@ -27,7 +27,7 @@ class Source:
     role: str
     """light, bias, dark, flat, image, stack, or the name of a further image (``frame dark``)."""
     content: str = ""
-    """Hash of its content when it was used (`firstlight.io.content.known_hash`); empty: not recorded."""
+    """Hash of its content when it was used (`firstlight.io.content.fresh_hash`); empty: not recorded."""
     facts: dict[str, Any] = field(default_factory=dict)
     """What was done with it: its weight, what was rejected of it ..."""
     of: Lineage | None = None
@@ -48,7 +48,7 @@ class Source:
             return "missing"
         if not self.content:
             return ""
-        return "same" if known_hash(self.file) == self.content else "changed"
+        return "same" if fresh_hash(self.file) == self.content else "changed"
 
 
 @dataclass(eq=False)

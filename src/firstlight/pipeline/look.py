@@ -11,7 +11,7 @@ from firstlight.errors import FrameError
 from firstlight.io.scratch import decoded
 from firstlight.io.shared_array import share
 from firstlight.library.plans import Assignment
-from firstlight.pipeline.buffers import Buffers
+from firstlight.model.buffers import Buffers
 from firstlight.pipeline.calibration import Calibration, Defects
 from firstlight.pipeline.clean import Clean, with_noise
 from firstlight.pipeline.crew import Crew

@@ -21,9 +21,9 @@ from firstlight.library.check import facts_of
 from firstlight.library.mixture import mix
 from firstlight.library.plans import Assignment, MasterPlan
 from firstlight.library.store import INTERPOLATED, input_of
+from firstlight.model.buffers import Buffers
 from firstlight.ops.stack.combine import Combine
 from firstlight.pipeline.at_hand import needed_masters
-from firstlight.pipeline.buffers import Buffers
 from firstlight.pipeline.crew import Crew
 from firstlight.pipeline.graph_session import SessionSteps
 from firstlight.pipeline.plan import Plan

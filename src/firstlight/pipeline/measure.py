@@ -13,10 +13,10 @@ from firstlight.kernels.calibrate import smooth_mosaic
 from firstlight.kernels.network import median_network
 from firstlight.kernels.surroundings import find_lone, separable_median
 from firstlight.library.plans import Assignment
+from firstlight.model.buffers import Buffers
 from firstlight.model.stars import Quality, Stars
 from firstlight.ops.inspect.median import median
 from firstlight.ops.inspect.stars import FindStars, find_stars
-from firstlight.pipeline.buffers import Buffers
 from firstlight.pipeline.calibration import Calibration
 from firstlight.pipeline.clean import Clean, cleaned
 from firstlight.pipeline.local import measure_cells

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from firstlight.errors import InputError, SpecError, nearest
-from firstlight.io.content import QUICK_HASH, known_hash
+from firstlight.io.content import QUICK_HASH, fresh_hash
 from firstlight.io.read import open_frame, read
 from firstlight.io.story import read_story
 from firstlight.model.image import Image
@@ -122,7 +122,7 @@ def source_of(path: Path, most: int) -> Path:
         found = Path(inputs[0]["file"])
         if not found.is_file():
             raise InputError(f"{found}: {path.name} was made from it, and it is not there; give it as --from SOURCE")
-        if known_hash(found) != inputs[0][QUICK_HASH]:
+        if fresh_hash(found) != inputs[0][QUICK_HASH]:
             raise InputError(
                 f"{found}: {path.name} was made from it, and it has changed since; give what it was as --from SOURCE"
             )

@@ -139,12 +139,16 @@ def _fluxes(member: Member, positions: np.ndarray, fwhm: float) -> tuple[np.ndar
     # Every third pixel of the ring tells its median well enough.
     ring = np.stack(np.nonzero((distance > radius + 1) & (distance <= 2 * radius)))[:, ::3]
     places = np.concatenate([inner, ring], axis=1) - 2 * radius
-    ys, xs = positions[:, 1, None] + places[0], positions[:, 0, None] + places[1]
-    values = member.frame.rows(0, member.frame.shape[1])[:, ys, xs].astype(np.float32).mean(axis=0)
+    planes = member.frame.rows(0, member.frame.shape[1])
+    # Numbers of pixels: NumPy takes them three times as fast as rows and columns.
+    x, y = positions.T
+    width = planes.shape[2]
+    pixels = (y * width + x)[:, None] + (places[0] * width + places[1])
+    values = np.mean([plane.take(pixels).astype(np.float32) for plane in planes], axis=0)
     lost = ~np.isfinite(values)
     if member.beside.flags is not None:
         flags = member.beside.flag_rows(0, member.frame.shape[1])
-        lost |= (flags[:, ys, xs] & np.uint16(LOST)).any(axis=0)  # type: ignore[index]
+        lost |= np.any([plane.take(pixels) & np.uint16(LOST) for plane in flags], axis=0)  # type: ignore[union-attr]
     if member.has_border:
         lost |= values == 0
     count = inner.shape[1]

@@ -257,6 +257,7 @@ class _Run:
         engine = FileEngine(
             tuple(parts), size, members[reference].level, self.settings.stack, None, scatter,
             self.settings.registration.kernel, clamp if clamp < 1000 else 0.0,
+            maps=bool(self.settings.rejection_maps or self.settings.drizzle.scale),
         )  # fmt: skip
         known = seeing is not None and engine.terms(0).noise_known
         rule = self.settings.stack.resolved(len(parts), noise_known=known)

@@ -11,6 +11,7 @@ from firstlight.kernels import combine as kernels
 from firstlight.kernels import grow as grow_kernels
 from firstlight.kernels import reject, weigh
 from firstlight.kernels.network import median_network, sorting_network
+from firstlight.model.buffers import Buffers
 from firstlight.ops.stack import guard
 from firstlight.ops.stack.factors import critical_deviates, extreme_factors, median_factors
 from firstlight.ops.stack.grow import Verdict, wider
@@ -80,6 +81,7 @@ def combine_cube(
     *,
     variance_from_scatter: bool = False,
     inner: tuple[slice, slice] | None = None,
+    buffers: Buffers | None = None,
 ) -> Combined:
     """Combine a cube along its first axis.
 
@@ -93,6 +95,8 @@ def combine_cube(
     inner : tuple of slices, optional
         Rows and columns (y, x) to combine; those around tell how steep the image is and where trails go. The result
         does not depend on how a stack is cut if there are ``settings.margin(n)`` of them, or all there are.
+    buffers : Buffers, optional
+        Memory for the result, which then stands until the same thread combines into these buffers again.
 
     Returns
     -------
@@ -149,11 +153,11 @@ def combine_cube(
     elif terms.seeing is not None and settings.grows(n):
         outer, within = wider(inner, cube.shape[1:], settings.grow)
         size = tuple(part.stop - part.start for part in outer)
-        verdict = Verdict.blank(n, size)
-        planes = _combine(samples, outer, within, settings, terms, variance_from_scatter, verdict)
+        verdict = Verdict.blank(n, size, buffers)
+        planes = _combine(samples, outer, within, settings, terms, variance_from_scatter, verdict, buffers)
         planes = _grown(planes, samples, outer, verdict, within, settings, terms, variance_from_scatter)
     else:
-        planes = _combine(samples, inner, None, settings, terms, variance_from_scatter, None)
+        planes = _combine(samples, inner, None, settings, terms, variance_from_scatter, None, buffers)
     mean, variance, *rest, hits = planes
     if settings.method == "weighted-median":
         _weighted_medians(cube, inner, terms, mean)
@@ -176,21 +180,24 @@ def _check(settings: Combine, terms: FrameTerms, n: int) -> None:
         )
 
 
-def _blank(size: tuple[int, int], kept: int) -> tuple[np.ndarray, ...]:
+def _blank(size: tuple[int, int], kept: int, buffers: Buffers | None = None) -> tuple[np.ndarray, ...]:
     """Mean, variance, kept and rejected samples of a region, before anything is known of them."""
-    floats = (np.empty(size, np.float32) for _ in range(2))
-    return *floats, np.full(size, kept, np.int32), *(np.zeros(size, np.int32) for _ in range(2))
+    buffers = buffers or Buffers()
+    floats, counts = buffers.own("combined", (2, *size)), buffers.own("counted", (3, *size), np.int32)
+    counts[0] = kept
+    counts[1:] = 0
+    return *floats, *counts
 
 
 def _combine(
     samples: Samples, where: tuple[slice, slice], within: tuple[slice, slice] | None, settings: Combine,
-    terms: FrameTerms, variance_from_scatter: bool, verdict: Verdict | None,
+    terms: FrameTerms, variance_from_scatter: bool, verdict: Verdict | None, buffers: Buffers | None = None,
 ) -> tuple[np.ndarray, ...]:  # fmt: skip
     """Run the kernel over a region; rejected samples are counted for the frames in the part ``within`` only."""
     n, height, _ = samples.shape
     rows, columns = where
     top, bottom, left, right = region = (rows.start, rows.stop, columns.start, columns.stop)
-    planes = _blank((bottom - top, right - left), n)
+    planes = _blank((bottom - top, right - left), n, buffers)
     hits = np.zeros(n, np.int64)
     rule = RULES[settings.method].kernel
     # Read-only like the tables of the other methods: a writable array is another type, compiled for anew.

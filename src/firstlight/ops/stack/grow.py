@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from firstlight.kernels import grow as kernels
+from firstlight.model.buffers import Buffers
 
 __all__ = ["Verdict", "wider"]
 
@@ -39,10 +40,11 @@ class Verdict:
     """The same, (n, y, words), for samples beside many that are too high."""
 
     @classmethod
-    def blank(cls, n: int, shape: tuple[int, int]) -> Verdict:
+    def blank(cls, n: int, shape: tuple[int, int], buffers: Buffers | None = None) -> Verdict:
         """Nothing is rejected yet."""
-        size = (n, shape[0], -(-shape[1] // BITS))
-        return cls(shape, np.zeros((2, *size), np.uint64), np.zeros(size, np.uint64))
+        words = (buffers or Buffers()).own("verdict", (3, n, shape[0], -(-shape[1] // BITS)), np.uint64)
+        words[...] = 0
+        return cls(shape, words[:2], words[2])
 
     def grow(self, reach: int) -> np.ndarray:
         """Mark samples with at least ``2 * reach`` of their frame that are too high within ``reach`` rows and columns.

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from firstlight.pipeline.buffers import ALIGNED, Buffers
+from firstlight.model.buffers import ALIGNED, Buffers
 
 
 def test_the_same_memory_comes_back_and_grows_when_asked():
