@@ -101,7 +101,7 @@ def make_frames(folder: Path, n: int, width: int, height: int) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"r_{i + 1:05d}.fit" for i in range(n)]
     if not all(path.exists() for path in paths):
-        cards = [("OBJECT", "Bench", ""), ("EXPTIME", 60.0, ""), ("EGAIN", FULL, "[e-/adu]")]
+        cards = [("OBJECT", "Bench", ""), ("EXPTIME", 60.0, ""), ("EGAIN", 1.0, "[e-/adu]")]
         for path, frame in zip(paths, frames_of(n, width, height)):
             write_units(path, [Unit(cards, frame / np.float32(FULL))], checksum=False)
     measure.drop_into_cache(folder)

@@ -59,7 +59,13 @@ HOMES = {
 THREADS = {"threading", "concurrent", "multiprocessing", "_thread", "asyncio"}
 # simulate makes its frames in a pool of its own; io ends readers that never return; observe listens to equipment.
 THREADS_ALLOWED = {"pipeline", "simulate", "io", "observe"}
-HANDED_DOWN = {"concurrent.futures.Executor", "concurrent.futures.Future", "threading.RLock", "threading.active_count"}
+HANDED_DOWN = {
+    "concurrent.futures.Executor",
+    "concurrent.futures.Future",
+    "threading.RLock",
+    "threading.active_count",
+    "threading.local",
+}
 """Types of what the pipeline hands down, what its threads wait at, and their number; they start nothing."""
 
 READS_NUMBAS_CACHE = PACKAGE / "kernels" / "kept.py"

@@ -8,12 +8,14 @@ import pytest
 from firstlight.errors import FrameError
 from firstlight.io import mapping
 from firstlight.io.fits_writer import Unit, write_units
+from firstlight.model.flags import Flag, has
 from firstlight.ops.stack.combine import Combine
+from firstlight.pipeline import combine_files
 from firstlight.pipeline.combine_files import FileEngine
 from firstlight.pipeline.settings import Normalize
 from firstlight.pipeline.stack import StackSettings, stack_files
 
-AS_THEY_ARE = StackSettings(normalize=Normalize(mode="none"))
+AS_THEY_ARE = StackSettings(normalize=Normalize(mode="none"), rejection_maps=True)
 
 
 def noise_frames(n, shape):
@@ -28,15 +30,17 @@ def plain(path, data, **cards):
 
 
 @pytest.mark.parametrize("method", ["mean", "median", "winsorized", "esd", "percentile"])
-def test_numbers_as_they_lie_give_the_bytes_of_numbers_turned_over(tmp_path, method):
-    """Big-endian samples go to the kernel as the file holds them; a saturation in a header asks for a look at them."""
+def test_numbers_as_they_lie_give_the_bytes_of_numbers_turned_over(tmp_path, monkeypatch, method):
+    """Big-endian samples go to the kernel as the file holds them."""
     frames = noise_frames(9, (70, 150))
     frames[3, 20:25, 30:90] += 500
     frames[5, 40, 40] = np.nan
     settings = AS_THEY_ARE.model_copy(update={"stack": Combine(method=method)})
     results = []
-    for name, cards in (("one", {}), ("two", {"SATURATE": 1e6})):
-        paths = [plain(tmp_path / name / f"{i}.fits", frame, **cards) for i, frame in enumerate(frames)]
+    for name in ("one", "two"):
+        paths = [plain(tmp_path / name / f"{i}.fits", frame, SATURATE=1e6) for i, frame in enumerate(frames)]
+        if name == "two":
+            monkeypatch.setattr(combine_files, "_lie_even", lambda frame: False)
         results.append(stack_files(paths, tmp_path / f"{name}.fits", settings))
     assert [result.engine.as_stored for result in results] == [True, False]
     for plane in ("mean", "variance", "coverage", "rejected_low", "rejected_high", "rejected_fraction"):
@@ -47,12 +51,16 @@ def test_numbers_as_they_lie_give_the_bytes_of_numbers_turned_over(tmp_path, met
 def test_files_that_cannot_be_mapped_are_read(tmp_path, monkeypatch):
     frames = noise_frames(9, (70, 150))
     frames[3, 20:25, 30:90] += 500
-    paths = [plain(tmp_path / f"{i}.fits", frame) for i, frame in enumerate(frames)]
+    # Rejected in one frame, and in all of them: saturated all the same.
+    frames[4, 40, 50], frames[:, 60, 149] = 6e4, 7e4
+    frames[4, 41, 50], frames[5, 69, 0] = np.nan, 59_999
+    paths = [plain(tmp_path / f"{i}.fits", frame, SATURATE=6e4) for i, frame in enumerate(frames)]
     written = []
     for able in (mapping._able(), False):
         monkeypatch.setattr(mapping, "_able", lambda able=able: able)
         result = stack_files(paths, tmp_path / "stack.fits", AS_THEY_ARE)
         assert result.engine.as_stored
+        assert np.argwhere(has(result.stacked.flags[0], Flag.SATURATED)).tolist() == [[40, 50], [60, 149]]
         written.append((tmp_path / "stack.fits").read_bytes())
     assert written[0] == written[1]
 

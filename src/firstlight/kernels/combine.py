@@ -166,7 +166,7 @@ def prepare(
 def combine(
     bits, starts, size, swapped, region, inner, guarded, pairs, middle_pairs, method, low, high, critical,
     gain, zero, weight, noise, photons, level, models, stretch, bend, sway, wing, share, from_scatter, by_light,
-    mean, variance, kept, rejected_low, rejected_high, hits, verdict,
+    mean, variance, kept, rejected_low, rejected_high, hits, verdict, white, bright,
 ):  # fmt: skip
     """Combine frames pixel by pixel in a ``region`` (top, bottom, left, right).
 
@@ -297,6 +297,9 @@ def combine(
                                 spread *= total * total
                             mean[y - top, start + p - left] = value
                             variance[y - top, start + p - left] = spread * inverse
+                        if bright.shape[1] > 0:
+                            for p in range(max(left - start, 0), min(count, right - start)):
+                                bright[y - top, start + p - left] = not (found[HIGHEST, p] < white)
                 for k in range((n_slow + TILE - 1) // TILE):
                     prepare(
                         blocks[row, k], min(n_slow - k * TILE, TILE), tables[row, k], pairs, middle_pairs, method, low,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from math import prod
+from threading import local
 
 import numpy as np
 
@@ -11,7 +11,7 @@ ALIGNED = 64
 """Bytes: a vector register never straddles two lines of the cache."""
 
 
-class Buffers(threading.local):
+class Buffers(local):
     """Arrays of each thread, by name; the memory goes when this object goes.
 
     >>> buffers = Buffers()

@@ -32,7 +32,7 @@ from firstlight.ops.stack.combine import OF_ARRAYS, Combine, Combined, FrameTerm
 from firstlight.ops.stack.factors import median_factors
 from firstlight.ops.stack.samples import BIG_ENDIAN, Samples
 from firstlight.pipeline.calibration import Calibration
-from firstlight.pipeline.executors import outcome
+from firstlight.pipeline.executors import all_done, outcome
 from firstlight.pipeline.integrate import Stacked
 from firstlight.pipeline.members import LOST, SECOND_CHOICE, Member, variance_rows
 
@@ -125,10 +125,15 @@ class FileEngine:
                 p.forward is None and p.member.frame.dtype == kind
                 and _lie_even(p.member.frame)
                 and (p.member.frame.scale, p.member.frame.zero) == (1, 0)
-                and p.member.beside.flags is None and not p.member.has_border and not p.member.frame.meta.saturation
+                and p.member.beside.flags is None and not p.member.has_border
                 for p in self.parts
             )
         )  # fmt: skip
+
+    @cached_property
+    def _full(self) -> np.ndarray:
+        """Where each file is saturated; infinity: not known."""
+        return np.array([p.member.frame.meta.saturation or np.inf for p in self.parts], np.float32)
 
     @cached_property
     def carries(self) -> bool:
@@ -156,9 +161,10 @@ class FileEngine:
         hits = np.zeros(len(self.parts), np.int64)
         with watched():
             futures = [executor.submit(self._tile, tile, terms, result) for tile in tiles]
-            for tile, future in zip(tiles, futures):
-                hits += outcome(future)
-                done((tile[1] - tile[0]) * (tile[3] - tile[2]))
+            with all_done(futures):
+                for tile, future in zip(tiles, futures):
+                    hits += outcome(future)
+                    done((tile[1] - tile[0]) * (tile[3] - tile[2]))
         result.rejected_fraction[:] = hits / (self.channels * self.size[0] * self.size[1])
         return result
 
@@ -252,8 +258,10 @@ class FileEngine:
         for channel, cube in enumerate(gathered.cubes):
             combined = combine_cube(
                 cube, self.combine, terms[channel], variance_from_scatter=self.from_scatter, inner=inner,
-                buffers=self._buffers,
+                buffers=self._buffers, full=self._full if isinstance(cube, Samples) else None,
             )  # fmt: skip
+            if combined.full is not None:
+                flags[channel][combined.full] |= np.uint16(Flag.SATURATED)
             mean, variance, coverage = combined.mean, combined.variance, combined.kept
             if self.carries:
                 coverage = self._carry(gathered.buffer[:, channel, :, *inner], terms[channel], combined)

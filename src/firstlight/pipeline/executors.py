@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from firstlight.errors import InputError
 
@@ -91,6 +91,21 @@ def outcome(future: Future[R]) -> R:
     while not wait([future], timeout=0.1).done:
         pass
     return future.result()
+
+
+@contextmanager
+def all_done(futures: Sequence[Future[Any]]) -> Iterator[None]:
+    """A block that ends when no thread works on these any more; after an error, what has not begun never does.
+
+    Signals are answered meanwhile.
+    """
+    try:
+        yield
+    finally:
+        for future in futures:
+            future.cancel()
+        while wait(futures, timeout=0.1).not_done:
+            pass
 
 
 @contextmanager

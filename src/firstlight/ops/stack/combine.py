@@ -72,6 +72,8 @@ class Combined:
     rejected_high: np.ndarray
     hits: np.ndarray
     """int64 (n,): samples of each frame that were rejected."""
+    full: tuple[np.ndarray, np.ndarray] | None = None
+    """Rows and columns of the pixels with a saturated sample; None: nobody asked."""
 
 
 def combine_cube(
@@ -82,6 +84,7 @@ def combine_cube(
     variance_from_scatter: bool = False,
     inner: tuple[slice, slice] | None = None,
     buffers: Buffers | None = None,
+    full: np.ndarray | None = None,
 ) -> Combined:
     """Combine a cube along its first axis.
 
@@ -97,6 +100,8 @@ def combine_cube(
         does not depend on how a stack is cut if there are ``settings.margin(n)`` of them, or all there are.
     buffers : Buffers, optional
         Memory for the result, which then stands until the same thread combines into these buffers again.
+    full : ndarray, optional
+        float32 (n,): number in the cube from which on a sample of each frame is saturated; infinity: none is.
 
     Returns
     -------
@@ -148,16 +153,22 @@ def combine_cube(
     if settings.method in ("min", "max", "chi2"):
         return _extreme(cube[:, *inner], settings.method, terms, shape)
     samples = cube if isinstance(cube, Samples) else Samples.of(cube)
+    bright = None
     if settings.method == "adaptive":
         planes = _adaptive(cube, inner, settings, terms, variance_from_scatter)
     elif terms.seeing is not None and settings.grows(n):
         outer, within = wider(inner, cube.shape[1:], settings.grow)
         size = tuple(part.stop - part.start for part in outer)
         verdict = Verdict.blank(n, size, buffers)
-        planes = _combine(samples, outer, within, settings, terms, variance_from_scatter, verdict, buffers)
+        white, bright = _white(full, terms), _bright(size, full, buffers)
+        planes = _combine(
+            samples, outer, within, settings, terms, variance_from_scatter, verdict, buffers, white, bright
+        )
         planes = _grown(planes, samples, outer, verdict, within, settings, terms, variance_from_scatter)
     else:
-        planes = _combine(samples, inner, None, settings, terms, variance_from_scatter, None, buffers)
+        within = tuple(np.s_[: part.stop - part.start] for part in inner)
+        white, bright = _white(full, terms), _bright(tuple(part.stop for part in within), full, buffers)
+        planes = _combine(samples, inner, None, settings, terms, variance_from_scatter, None, buffers, white, bright)
     mean, variance, *rest, hits = planes
     if settings.method == "weighted-median":
         _weighted_medians(cube, inner, terms, mean)
@@ -166,7 +177,12 @@ def combine_cube(
     elif settings.method == "sum":
         mean *= np.float32(n)
         variance *= np.float32(n) ** 2
-    return Combined(*(plane.reshape(shape) for plane in (mean, variance, *rest)), hits)
+    places = None
+    if full is not None and bright is not None:
+        ys, xs = np.nonzero(bright[within])
+        hit = (samples.at(ys + inner[0].start, xs + inner[1].start) >= full[:, None]).any(axis=0)
+        places = ys[hit], xs[hit]
+    return Combined(*(plane.reshape(shape) for plane in (mean, variance, *rest)), hits, places)
 
 
 def _check(settings: Combine, terms: FrameTerms, n: int) -> None:
@@ -189,9 +205,24 @@ def _blank(size: tuple[int, int], kept: int, buffers: Buffers | None = None) -> 
     return *floats, *counts
 
 
+def _white(full: np.ndarray | None, terms: FrameTerms) -> float:
+    """Sample after gain and zero below which none is saturated."""
+    if full is None:
+        return np.inf
+    # Samples are rounded once more than this.
+    return float(np.min(terms.gain * full * np.float32(1 - 1e-5) + terms.zero))
+
+
+def _bright(size: tuple[int, ...], full: np.ndarray | None, buffers: Buffers | None) -> np.ndarray:
+    """Room for what may be saturated."""
+    known = full is not None and np.isfinite(full).any()
+    return (buffers or Buffers()).own("bright", size if known else (0, 0), np.bool_)
+
+
 def _combine(
     samples: Samples, where: tuple[slice, slice], within: tuple[slice, slice] | None, settings: Combine,
     terms: FrameTerms, variance_from_scatter: bool, verdict: Verdict | None, buffers: Buffers | None = None,
+    white: float = np.inf, bright: np.ndarray | None = None,
 ) -> tuple[np.ndarray, ...]:  # fmt: skip
     """Run the kernel over a region; rejected samples are counted for the frames in the part ``within`` only."""
     n, height, _ = samples.shape
@@ -226,6 +257,7 @@ def _combine(
         stretch, bend, sway, np.float32(wing), np.float32(share), variance_from_scatter,
         terms.by_light and terms.noise_known, *planes, hits,
         verdict.samples if verdict else np.empty((2, n, 0, 0), np.uint64),
+        np.float32(white), np.empty((0, 0), np.bool_) if bright is None else bright,
     )  # fmt: skip
     return (*planes, hits)
 

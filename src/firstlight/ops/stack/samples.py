@@ -44,6 +44,12 @@ class Samples:
         """Row y of all frames, float32 (n, x)."""
         return self._rows(y, y + 1)[:, 0]
 
+    def at(self, ys: np.ndarray, xs: np.ndarray) -> np.ndarray:
+        """The samples of some pixels (k,), float32 (n, k)."""
+        places = ys * self.size[1] + xs
+        numbers = np.stack([self.bits.take(start + places) for start in self.starts])
+        return (numbers.byteswap() if self.swapped else numbers).view(np.float32)
+
     def cube(self) -> np.ndarray:
         """All of them, float32 (n, y, x), of native numbers."""
         return self._rows(0, self.size[0])
