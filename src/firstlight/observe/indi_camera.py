@@ -51,9 +51,7 @@ class IndiCamera:
         self._prefix = "firstlight"
         self._described = ("", "")
         server.connect(device)
-        info = server.get(device, "CCD_INFO").values
-        self._size = (int(info["CCD_MAX_Y"]), int(info["CCD_MAX_X"]))
-        self._pixel = float(info.get("CCD_PIXEL_SIZE", 0.0)) or None
+        server.get(device, "CCD_INFO")
         server.get(device, "CCD1")
         server.take_blobs(device)
         if server.find(device, "CCD_TRANSFER_FORMAT"):
@@ -70,12 +68,14 @@ class IndiCamera:
     @property
     def size(self) -> tuple[int, int]:
         """(height, width), px, unbinned."""
-        return self._size
+        # Asked each time: some drivers say it only after they have connected, or change it with the read-out mode.
+        info = self.server.get(self.name, "CCD_INFO").values
+        return int(info["CCD_MAX_Y"]), int(info["CCD_MAX_X"])
 
     @property
     def pixel_size(self) -> float | None:
         """Micrometres, unbinned."""
-        return self._pixel
+        return float(self.server.get(self.name, "CCD_INFO").values.get("CCD_PIXEL_SIZE", 0.0)) or None
 
     @property
     def temperature(self) -> float | None:
@@ -158,7 +158,7 @@ class IndiCamera:
             if value is not None:
                 self._set_number(word, value)
         self._bin(binning)
-        height, width = self._size
+        height, width = self.size
         left, top, right, bottom = region or Region(0, 0, width, height)
         if not (0 <= left < right <= width and 0 <= top < bottom <= height):
             raise EquipmentError(f"{name}: region {left},{top},{right},{bottom}; 0,0 to {width},{height} is allowed")
