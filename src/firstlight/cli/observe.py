@@ -7,6 +7,7 @@ import click
 from firstlight.cli.observe_calibration import darks, flats
 from firstlight.cli.observe_capture import sequence, snap
 from firstlight.cli.observe_devices import check, devices, profile
+from firstlight.cli.observe_guide import calibrate, guide, guide_log
 
 
 @click.group("observe")
@@ -18,6 +19,7 @@ def command() -> None:
     firstlight observe profile new newton              a profile of it
     firstlight observe check                           how every device stands
     firstlight observe snap 5                          one frame, measured
+    firstlight observe guide                           keep the mount on a star
     firstlight observe sequence night L:120x20 Ha:300x10 --object "M 27"
     firstlight observe flats night L Ha
     firstlight observe darks night --for lights --for flats --bias 50
@@ -25,5 +27,5 @@ def command() -> None:
     """
 
 
-for each in (devices, profile, check, snap, sequence, flats, darks):
+for each in (devices, profile, check, snap, sequence, flats, darks, calibrate, guide, guide_log):
     command.add_command(each)

@@ -28,6 +28,12 @@ class IndiGuidePort:
         server.connect(device)
         server.get(device, "TELESCOPE_TIMED_GUIDE_NS")
 
+    @property
+    def guide_rate(self) -> float | None:
+        """Speed of pulses in right ascension, of the sidereal rate; None where the device does not tell."""
+        found = self.server.find(self.name, "GUIDE_RATE")
+        return None if found is None else found.values.get("GUIDE_RATE_WE")
+
     def pulse(self, north_south: float, east_west: float) -> None:
         """Move for that many seconds, north and east positive."""
         axes = (

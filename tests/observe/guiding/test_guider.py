@@ -164,6 +164,22 @@ def test_a_wrong_calibration_is_refused_before_anything_moves():
     assert rig.camera.aborted == 1
 
 
+@pytest.mark.parametrize("turned", ["east", "north", "both"])
+def test_a_calibration_that_does_not_hold_any_more_ends_it_soon(turned):
+    """The guide camera was turned since, or the mount flips declination itself."""
+    rig = Rig(Faults(drift=(0.5, 1.0), **AIR))
+    (east, north), signs = (
+        (rig.guider.calibration.east, rig.guider.calibration.north),
+        {"east": (-1, 1), "north": (1, -1)},
+    )
+    a, b = signs.get(turned, (-1, -1))
+    rig.guider.calibration = Calibration((a * east[0], a * east[1]), (b * north[0], b * north[1]), dec=30.0)
+    rig.guider.begin()
+    with pytest.raises(EquipmentError, match="drive the star away"):
+        rig.run(100)
+    assert np.abs(rig.mount.pointing()).max() < 120.0
+
+
 def test_in_a_thread_as_a_sequence_uses_it():
     rig = Rig(Faults(**AIR), GuideSettings(settle=Settle(pixels=2.0, seconds=6.0)))
     dithering: Dithering = rig.guider

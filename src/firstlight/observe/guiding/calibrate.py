@@ -12,6 +12,7 @@ import numpy as np
 from firstlight.errors import EquipmentError
 from firstlight.observe.equipment import Camera, Clock, GuidePort, Mount, SystemClock
 from firstlight.observe.guiding.axes import Calibration
+from firstlight.observe.guiding.frames import take_frame
 from firstlight.observe.guiding.response import Response, fit_response
 from firstlight.observe.guiding.settings import GuideSettings
 from firstlight.observe.guiding.track import Offset, StarsLost, Tracker
@@ -263,9 +264,7 @@ class _Calibration:
         )
 
     def _frame(self) -> np.ndarray:
-        s = self._settings
-        gain = s.gain if s.gain >= 0 else None
-        return self._camera.expose(s.exposure, "light", gain=gain, binning=s.binning).data
+        return take_frame(self._camera, self._settings)
 
     def _elapsed(self) -> float:
         return (self._clock.now() - self._start).total_seconds()

@@ -9,11 +9,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from firstlight.errors import EquipmentError, FrameError
+from firstlight.errors import EquipmentError
 from firstlight.observe.equipment import Camera, Clock, GuidePort, Mount, SystemClock
 from firstlight.observe.guiding.axes import Calibration
 from firstlight.observe.guiding.calibrate import calibrate
 from firstlight.observe.guiding.control import axes_of
+from firstlight.observe.guiding.frames import take_frame
+from firstlight.observe.guiding.runaway import Runaway
 from firstlight.observe.guiding.settings import GuideSettings
 from firstlight.observe.guiding.settling import Settling
 from firstlight.observe.guiding.step import GuideStep
@@ -159,6 +161,7 @@ class Guider:
         self._last_good = self._before = 0.0
         self._last: GuideStep | None = None
         self._dithering = False
+        self._runaway = Runaway(self.settings.settle.pixels)
         with self._state:
             self._settling, self._running = Settling(self.settings.settle, 0.0), True
         self._tell("guiding_begins", self)
@@ -201,7 +204,7 @@ class Guider:
 
     def _step(self) -> GuideStep:
         self._move_lock()
-        data = self._frame()
+        data = take_frame(self.camera, self.settings)
         now = self._elapsed()
         self._frames += 1
         seconds, self._before = now - self._before, now
@@ -231,6 +234,11 @@ class Guider:
             dithering=self._dithering,
         )  # fmt: skip
         self._last = done
+        if self._runaway.sees(distance, any(pulses)):
+            raise EquipmentError(
+                f"guiding: pulses drive the star away, it is {distance:.0f} px from its place: the calibration does "
+                "not hold; calibrate again (`firstlight observe calibrate`), and see `reverse_dec_after_flip`"
+            )
         if any(pulses) and not self._stopping.is_set():
             self.port.pulse(pulses[1], pulses[0])
         return done
@@ -302,6 +310,14 @@ class Guider:
         x, y = self.origin.place if self.origin else (0.0, 0.0)
         return x + self.lock[0], y + self.lock[1]
 
+    def calibrate(self) -> Calibration:
+        """Measure what pulses do, and guide with that from now on."""
+        try:
+            return self._calibrated()
+        except BaseException:
+            self._quiet()
+            raise
+
     def _calibrated(self) -> Calibration:
         self._tell("calibration_begins", self)
         found = calibrate(
@@ -319,21 +335,13 @@ class Guider:
         problem = ""
         for _ in range(self.settings.restart_after):
             try:
-                return self._tracker.begin(self._frame())
+                return self._tracker.begin(take_frame(self.camera, self.settings))
             except StarsLost as error:
                 problem = str(error)
         raise EquipmentError(
             f"guiding: {problem}, on {self.settings.restart_after} frames; focus the guide scope, take longer "
             "exposures, or wait for the clouds to pass"
         )
-
-    def _frame(self) -> np.ndarray:
-        s = self.settings
-        gain = s.gain if s.gain >= 0 else None
-        try:
-            return self.camera.expose(s.exposure, "light", gain=gain, binning=s.binning).data
-        except FrameError as error:
-            raise EquipmentError(f"{self.camera.name}: {error}") from error
 
     def _see(self, now: float, distance: float | None) -> None:
         with self._state:

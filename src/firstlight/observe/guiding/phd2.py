@@ -88,6 +88,20 @@ class Phd2:
             done = self._settle_done
             return not self._gone and self.state == "Guiding" and done is not None and done.get("Status") == 0
 
+    def check(self) -> None:
+        """Nothing, while PHD2 is there and has not stopped.
+
+        Raises
+        ------
+        EquipmentError
+            It is gone, or guides no more.
+        """
+        with self._changed:
+            if self._gone:
+                raise EquipmentError(f"{self.where}: {self._gone}; {HELP}")
+            if self.state == "Stopped":
+                raise EquipmentError(f"{self.where}: has stopped guiding; look at its window")
+
     def close(self) -> None:
         """End the connection; PHD2 goes on with what it does."""
         with self._changed:
@@ -186,3 +200,17 @@ class Phd2:
         self.state = STATES.get(event, self.state)
         if "AvgDist" in message:
             self.distance = float(message["AvgDist"])
+
+
+def phd2_at(where: str, settle: Settle = Settle()) -> Phd2:
+    """PHD2 at ``HOST`` or ``HOST:PORT``.
+
+    Raises
+    ------
+    EquipmentError
+        The port is no number, or nobody answers there.
+    """
+    host, _, port = where.partition(":")
+    if port and not port.isdigit():
+        raise EquipmentError(f"PHD2 at {where}: the port is a number; HOST:{PORT} is usual")
+    return Phd2(host or "localhost", int(port or PORT), settle)

@@ -99,7 +99,9 @@ class GuideSettings(Params):
     binning: Annotated[int, Field(ge=1, le=4)] = 1
     """Of the guide camera."""
     gain: Annotated[float, Field(ge=-1)] = -1.0
-    """Setting of the guide camera; -1: as it is."""
+    """Setting of the guide camera; -1: that of the profile, or as it is."""
+    offset: Annotated[float, Field(ge=-1)] = -1.0
+    """The same for its offset."""
     focal_length: Annotated[float, Field(ge=0, le=20000), Unit("mm")] = 0.0
     """Of the guide scope; 0: that of the profile."""
     pixel_size: Annotated[float, Field(ge=0, le=100), Unit("um")] = 0.0
@@ -114,12 +116,11 @@ class GuideSettings(Params):
     """Of the random places of dithering."""
 
 
-def pixel_scale(settings: GuideSettings, pixel_size: float | None, focal_length: float | None) -> Arcsec | None:
+def pixel_scale(settings: GuideSettings, pixel_size: float | None) -> Arcsec | None:
     """arcsec/px of the guide frames, or None where optics or sensor are not known.
 
-    >>> round(pixel_scale(GuideSettings(focal_length=400), 3.75, None), 3)
+    >>> round(pixel_scale(GuideSettings(focal_length=400), 3.75), 3)
     1.934
     """
-    size = settings.pixel_size or pixel_size
-    length = settings.focal_length or focal_length
+    size, length = settings.pixel_size or pixel_size, settings.focal_length
     return 206.264806 * size * settings.binning / length if size and length else None

@@ -53,6 +53,10 @@ class Faults:
 
 
 PERFECT = Faults()
+TYPICAL = Faults(
+    periodic_error=20.0, drift=(0.3, 2.0), backlash=(0.1, 1.0), seeing=2.0, jitter=0.84, own_jitter=0.4
+)  # fmt: skip
+"""A mount that needs guiding, under usual air."""
 
 
 @dataclass
