@@ -188,8 +188,8 @@ def guide(
     firstlight observe guide-log firstlight_GuideLog_*.txt
 
     The scatter of the star about its place is shown as it is guided, over the last 100 frames. The log has PHD2's
-    format; PHD2 Log Viewer reads it. Whatever ends it, no pulse is under way afterwards; the mount tracks on. `firstlight
-    observe sequence --guide` guides while it takes frames.
+    format; PHD2 Log Viewer reads it. Whatever ends it, no pulse is under way afterwards; the mount tracks on. To
+    guide while frames are taken: `firstlight observe sequence --guide`.
     """
     settings = settings_from(options, GuideSettings)
     if phd2 is not None:
