@@ -1,6 +1,8 @@
 import threading
 import time
 
+import pytest
+
 from firstlight.pipeline.executors import memory_budget, ordered, thread_count, thread_pool
 from firstlight.pipeline.progress import Clock, Progress
 
@@ -21,6 +23,24 @@ def test_results_come_in_order_and_few_are_in_flight():
     with thread_pool(8) as pool:
         assert list(ordered(pool, work, range(40), ahead=3)) == list(range(40))
     assert most <= 3
+
+
+def test_what_has_not_begun_is_left_undone_after_ctrl_c():
+    begun = []
+
+    def work(i):
+        begun.append(i)
+        time.sleep(0.05)
+
+    def interrupted():
+        with thread_pool(2) as pool:
+            for i in range(50):
+                pool.submit(work, i)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert len(begun) < 10
 
 
 def test_asked_for_numbers_are_taken():

@@ -31,7 +31,7 @@ def reported(run: Callable[[], Any]) -> int:
     except (InputError, FrameError) as error:
         return say_error(str(error))
     except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted\nWhat is finished stands: `process` and `recipe run` go on from there.", err=True)
+        click.echo(f"interrupted\n{_STANDS}", err=True)
         current().error = "interrupted"
         return INTERRUPTED
     except BrokenPipeError:
@@ -46,6 +46,7 @@ def reported(run: Callable[[], Any]) -> int:
     return result if isinstance(result, int) else 0
 
 
+_STANDS = "What is finished stands: `process`, `recipe run`, `library build` and `live` go on from there."
 _CURES = {
     **dict.fromkeys(
         (errno.EACCES, errno.EPERM, errno.EROFS),

@@ -15,7 +15,6 @@ from concurrent.futures import (
     BrokenExecutor,
     Executor,
     Future,
-    ThreadPoolExecutor,
     wait,
 )
 from contextlib import contextmanager
@@ -26,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from firstlight.errors import FirstlightError
 from firstlight.io.scratch import Scratch
 from firstlight.ops.parts import lend
-from firstlight.pipeline.executors import memory_budget, thread_count
+from firstlight.pipeline.executors import Pool, memory_budget, thread_count, thread_pool
 from firstlight.pipeline.worker import be_worker
 
 if TYPE_CHECKING:
@@ -97,7 +96,7 @@ class Processes:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 
-class Crew(ThreadPoolExecutor):
+class Crew(Pool):
     """The threads of the machine that leads, and workers elsewhere (`spread`).
 
     Parameters
@@ -204,7 +203,7 @@ def crew_of(settings: Settings, folder: Path | None) -> Iterator[tuple[Executor,
     threads = thread_count(settings.threads)
     with Scratch(folder) as scratch:
         if settings.executor == "threads":
-            with ThreadPoolExecutor(threads, thread_name_prefix="firstlight") as pool, lend(pool.map, threads):
+            with thread_pool(threads) as pool, lend(pool.map, threads):
                 yield pool, threads, scratch
             return
         backend = _backend(settings, scratch, threads)

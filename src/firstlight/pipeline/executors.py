@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from types import TracebackType
 from typing import Any, TypeVar
 
 from firstlight.errors import InputError
@@ -30,9 +31,21 @@ def thread_count(threads: int = 0) -> int:
     )
 
 
-def thread_pool(threads: int = 0) -> ThreadPoolExecutor:
-    """A pool of worker threads. Kernels release the GIL, so threads share the frames without copies."""
-    return ThreadPoolExecutor(thread_count(threads), thread_name_prefix="firstlight")
+class Pool(ThreadPoolExecutor):
+    """Worker threads. When the block ends by an error, or Ctrl-C, what they have not begun is left undone.
+
+    Kernels release the GIL, so threads share the frames without copies.
+    """
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.shutdown(wait=True, cancel_futures=error is not None)
+
+
+def thread_pool(threads: int = 0) -> Pool:
+    """A pool of worker threads, one per core unless told otherwise."""
+    return Pool(thread_count(threads), thread_name_prefix="firstlight")
 
 
 def memory_budget(megabytes: int = 0) -> int:

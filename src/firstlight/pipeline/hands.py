@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from firstlight.ops.parts import lend
+from firstlight.pipeline.executors import Pool
 
 
 @contextmanager
@@ -17,5 +17,5 @@ def hands(threads: int | None = None) -> Iterator[None]:
     if number < 2:
         yield
         return
-    with ThreadPoolExecutor(number, thread_name_prefix="part") as pool, lend(pool.map, number):
+    with Pool(number, thread_name_prefix="part") as pool, lend(pool.map, number):
         yield
