@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from firstlight.io.earth_rotation import earth_rotation
 from firstlight.model.observing import Observing, Site
 
 
@@ -30,7 +31,8 @@ def offline() -> Iterator[None]:
     ):
         # Years ahead of the tables, of leap seconds and of the precession model: stated in the docstring above.
         warnings.simplefilter("ignore")
-        yield
+        with iers.earth_orientation_table.set(earth_rotation()):
+            yield
 
 
 def airmass_of(altitude: np.ndarray) -> np.ndarray:
