@@ -166,6 +166,7 @@ def _take_darks(profile: Profile, found: Equipment, settings: GuideSettings, n: 
 @click.command("guide", cls=SettingsCommand)
 @click.option("--minutes", type=click.FloatRange(0, min_open=True), help="End after so long; default: Ctrl-C ends it.")
 @click.option("--calibrate", is_flag=True, help="Calibrate anew, even where a calibration is kept.")
+@click.option("--prompt", is_flag=True, help="Take commands while it guides: start, stop, dither 5, set, status ...")
 @DARKS
 @DARK
 @click.option("--logs", type=click.Path(path_type=Path, file_okay=False),
@@ -176,8 +177,8 @@ def _take_darks(profile: Profile, found: Equipment, settings: GuideSettings, n: 
 @profile_options
 @options_of(GuideSettings)
 def guide(
-    minutes: float | None, calibrate: bool, darks: int | None, dark: Path | None, logs: Path | None, phd2: str | None,
-    simulated: bool, profile_name: str, server: str, **options: Any,
+    minutes: float | None, calibrate: bool, prompt: bool, darks: int | None, dark: Path | None, logs: Path | None,
+    phd2: str | None, simulated: bool, profile_name: str, server: str, **options: Any,
 ) -> dict[str, Any]:  # fmt: skip
     """Keep the mount on a star with the guide camera, until Ctrl-C.
 
@@ -199,6 +200,10 @@ def guide(
     from firstlight.observe.guiding.summary import draw_guiding, rms_of
 
     shown = Shown()
+    if prompt:
+        from firstlight.cli.observe_guide_prompt import Kept, run_prompt
+
+        shown = Kept()
     if simulated and minutes is None:
         minutes = SIMULATED_MINUTES
     with _at_hand(simulated, profile_name, server) as (profile, found):
@@ -210,7 +215,10 @@ def guide(
         if guider.calibration is not None:
             click.echo(about(guider.calibration), err=True)
         try:
-            _guide(guider, minutes)
+            if prompt:
+                run_prompt(guider, shown)
+            else:
+                _guide(guider, minutes)
         finally:
             guider.stop()
             log.close()

@@ -89,15 +89,21 @@ class Calibration:
         >>> [round(v, 6) for v in (*there.east, *there.north)]
         [-2.0, -0.0, 0.0, 4.0]
         """
-        east, north = self.east, self.north
-        here = self.dec
+        east, here = self.east, self.dec
         if dec is not None and abs(dec) < 89.0 and abs(self.dec) < POLE:
             ratio = math.cos(math.radians(dec)) / math.cos(math.radians(self.dec))
             east, here = (east[0] * ratio, east[1] * ratio), dec
+        there = replace(self, east=east, dec=here)
         if pier_side and self.pier_side and pier_side != self.pier_side:
-            east = (-east[0], -east[1])
-            north = (-north[0], -north[1]) if reverse_dec else north
-        return replace(self, east=east, north=north, dec=here, pier_side=pier_side or self.pier_side)
+            there = there.flipped(reverse_dec)
+        return replace(there, pier_side=pier_side or self.pier_side)
+
+    def flipped(self, reverse_dec: bool = False) -> Calibration:
+        """The same on the other side of the pier."""
+        north = (-self.north[0], -self.north[1]) if reverse_dec else self.north
+        sides: dict[PierSide, PierSide] = {"east": "west", "west": "east"}
+        east = (-self.east[0], -self.east[1])
+        return replace(self, east=east, north=north, pier_side=sides.get(self.pier_side, ""))
 
     def check(self) -> Calibration:
         """Itself, where it can be guided with.

@@ -14,6 +14,7 @@ from firstlight.observe.equipment import Camera, Clock, GuidePort, Mount, System
 from firstlight.observe.guiding.axes import Calibration
 from firstlight.observe.guiding.calibrate import calibrate
 from firstlight.observe.guiding.control import axes_of
+from firstlight.observe.guiding.dither import random_place
 from firstlight.observe.guiding.frames import take_frame
 from firstlight.observe.guiding.runaway import Runaway
 from firstlight.observe.guiding.settings import GuideSettings
@@ -25,8 +26,6 @@ from firstlight.observe.guiding.watcher import Watcher
 DITHER_AGGRESSIVENESS = 0.8
 UNSTEADY, DITHERING = 2.0, 4.0
 """Longest pulses while guiding is not steady, and while it dithers, against steady ones."""
-FAR_ENOUGH = 0.25
-"""Share of the width of a dither that its new place is away from the old one at least."""
 SIMILAR = 0.5
 """Share of the stars of before that have to be seen before guiding begins anew on them."""
 WAIT = 0.2
@@ -86,8 +85,6 @@ class Guider:
         self._wish: tuple[float, float] | None = None
         self._running = False
 
-    # What a sequence asks.
-
     def start(self) -> None:
         """Calibrate where that is needed, begin to guide in a thread, and return when it has settled.
 
@@ -132,11 +129,14 @@ class Guider:
             return self._running and self._settling is not None and self._settling.state == "settled"
 
     @property
+    def running(self) -> bool:
+        """Whether frames are taken and pulses given."""
+        return self._running
+
+    @property
     def problem(self) -> BaseException | None:
         """What ended guiding, if it was not `stop`."""
         return self._problem
-
-    # The loop, for a thread or for a command in the foreground.
 
     def begin(self) -> None:
         """Calibrate where needed, and take the first frame. `step` follows."""
@@ -188,9 +188,28 @@ class Guider:
     def wish(self, pixels: float) -> None:
         """Dither with the next frame."""
         with self._state:
-            self._wish = self._place(pixels)
+            self._wish = random_place(self._rng, pixels, self.lock)
             self._settling = Settling(self.settings.settle, self._elapsed())
         self._tell("settling", "settling")
+
+    def shift(self, dx: float, dy: float) -> None:
+        """Keep the star so many px further on the sensor, from the next frame on."""
+        with self._state:
+            self._wish = (self.lock[0] + dx, self.lock[1] + dy)
+            self._settling = Settling(self.settings.settle, self._elapsed())
+
+    def flip(self) -> None:
+        """The telescope is on the other side of the pier, which the mount does not tell."""
+        if self.calibration is None:
+            raise EquipmentError("guiding: there is no calibration that could be turned over; calibrate first")
+        self.calibration = self.calibration.flipped(self.settings.reverse_dec_after_flip)
+
+    def change(self, settings: GuideSettings) -> None:
+        """Guide on with other settings; what has been learned stays."""
+        self.settings = settings
+        if self.here is not None and self._running:
+            for axis, fresh in zip(self._axes, axes_of(self.here, settings.control)):
+                axis.manner = fresh.manner
 
     def _loop(self) -> None:
         try:
@@ -297,14 +316,6 @@ class Guider:
             self._last = replace(self._last, dx=self._last.dx - dx, dy=self._last.dy - dy)
         self.lock, self._dithering = wish, True
         self._tell("dithered", dx, dy, self._place_on_sensor())
-
-    def _place(self, pixels: float) -> tuple[float, float]:
-        """A random place for the star, well away from where it is now."""
-        for _ in range(20):
-            place = self._rng.uniform(-pixels, pixels, 2)
-            if np.hypot(*(place - self.lock)) >= FAR_ENOUGH * pixels:
-                break
-        return float(place[0]), float(place[1])
 
     def _place_on_sensor(self) -> tuple[float, float]:
         x, y = self.origin.place if self.origin else (0.0, 0.0)
