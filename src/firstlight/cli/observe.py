@@ -7,18 +7,20 @@ import click
 from firstlight.cli.observe_calibration import darks, flats
 from firstlight.cli.observe_capture import sequence, snap
 from firstlight.cli.observe_devices import check, devices, profile
+from firstlight.cli.observe_goto import goto, park, stop, where
 from firstlight.cli.observe_guide import calibrate, guide, guide_log
 
 
 @click.group("observe")
 def command() -> None:
-    """At the telescope: devices, frames, focus, pointing, guiding, through an INDI server.
+    """Cameras, mount, wheel and focuser: take frames, focus, point, guide.
 
     \b
     firstlight observe devices                         what is connected
     firstlight observe profile new newton              a profile of it
     firstlight observe check                           how every device stands
     firstlight observe snap 5                          one frame, measured
+    firstlight observe goto M 27                       slew, solve, centre
     firstlight observe guide                           keep the mount on a star
     firstlight observe sequence night L:120x20 Ha:300x10 --object "M 27"
     firstlight observe flats night L Ha
@@ -27,5 +29,10 @@ def command() -> None:
     """
 
 
-for each in (devices, profile, check, snap, sequence, flats, darks, calibrate, guide, guide_log):
+COMMANDS = (
+    *(devices, profile, check, snap, goto, where, sequence, flats, darks),
+    *(guide, calibrate, guide_log, park, stop),
+)
+
+for each in COMMANDS:
     command.add_command(each)

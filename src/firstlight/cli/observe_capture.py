@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from firstlight.cli.observe_goto import go
 from firstlight.cli.observe_options import (
     ended_properly,
     exposure_options,
@@ -116,7 +117,7 @@ def sequence(folder: Path, takes: tuple[str, ...], plan_file: Path | None, guide
     need = ("camera", *(("mount",) if said.get("goto") else ()), *(("wheel",) if _filters(plan) else ()))
     with ended_properly(), equipment_of(profile, need, ("mount", "wheel", "focuser")) as found:
         if said.get("goto"):
-            _go(found, session)
+            go(found, session)
         if plan.guide or plan.dither_every:
             found = replace(found, guider=_guider(guider, profile))
         result = run_sequence(found, session, plan, click.echo)
@@ -153,10 +154,6 @@ def _plan(said: dict[str, Any]) -> Plan:
 
 def _filters(plan: Plan) -> set[str]:
     return {each.shot.filter for each in plan.takes} - {""}
-
-
-def _go(equipment: Any, session: Any) -> None:
-    raise InputError("--goto: comes with the next commit")
 
 
 def _guider(name: str, profile: Any) -> Any:

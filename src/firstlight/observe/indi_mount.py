@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import time
 from datetime import UTC, datetime
 
 from firstlight.errors import EquipmentError
+from firstlight.model.catalog import separation
 from firstlight.observe.equipment import PierSide, Pointing
 from firstlight.observe.indi import IndiServer
 from firstlight.observe.indi_property import Property
@@ -157,7 +157,7 @@ class IndiMount(IndiGuidePort):
 
         def arrived(found: Property) -> bool:
             # Positions are told all the time: one told before the mount has begun to move is not its arrival.
-            away = separation(self._pointing(found), Pointing(ra, dec))
+            away = separation(*self._pointing(found), ra, dec)
             return found.count > told and found.state != "Busy" and away < NEAR
 
         self.server.wait(self.name, self._place, arrived, timeout, doing, fail_on_alert=True, after=told)
@@ -181,14 +181,3 @@ class IndiMount(IndiGuidePort):
     def unpark(self) -> None:
         """Be ready to move."""
         self.server.choose(self.name, "TELESCOPE_PARK", "UNPARK", self._slew, "unparking")
-
-
-def separation(a: Pointing, b: Pointing) -> float:
-    """Degrees between two places on the sky.
-
-    >>> round(separation(Pointing(359.0, 0.0), Pointing(1.0, 0.0)), 9)
-    2.0
-    """
-    d1, d2, da = math.radians(a.dec), math.radians(b.dec), math.radians(a.ra - b.ra)
-    h = math.sin((d1 - d2) / 2) ** 2 + math.cos(d1) * math.cos(d2) * math.sin(da / 2) ** 2
-    return math.degrees(2 * math.asin(min(1.0, math.sqrt(h))))
