@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +23,8 @@ from firstlight.cli.tables import show_table
 from firstlight.errors import InputError
 
 if TYPE_CHECKING:
+    from firstlight.observe.equipment import Equipment
+    from firstlight.observe.profile import Profile
     from firstlight.observe.sequence import Plan
 
 KINDS = ("light", "dark", "bias", "flat", "dark flat")
@@ -75,8 +79,8 @@ def snap(
 @click.option("--goto", is_flag=True, default=None, help="Go to the target and centre it first.")
 @click.option("--cycle", type=click.IntRange(0), help="Frames of a filter before the next; 0: all.  [default: 1]")
 @click.option("--guide", is_flag=True, default=None, help="Start guiding, and wait for it before each frame.")
-@click.option("--guider", type=click.Choice(["firstlight", "phd2"]), default="firstlight",
-              help="Who guides.  [default: firstlight]")  # fmt: skip
+@click.option("--phd2", metavar="HOST[:PORT]", is_flag=False, flag_value="localhost",
+              help="Have PHD2 guide, which runs there; without HOST on this machine.")  # fmt: skip
 @click.option("--dither-every", type=click.IntRange(0), help="Frames between dithers; 0: never.  [default: 0]")
 @click.option(
     "--dither", type=click.FloatRange(0, min_open=True), help="Farthest, px of the guide camera.  [default: 20]"
@@ -85,8 +89,8 @@ def snap(
 @click.option("--no-bell", is_flag=True, help="No sound at the end.")
 @exposure_options
 @profile_options
-def sequence(folder: Path, takes: tuple[str, ...], plan_file: Path | None, guider: str, dry_run: bool, no_bell: bool,
-             profile_name: str, server: str, **options: Any) -> dict[str, Any]:  # fmt: skip
+def sequence(folder: Path, takes: tuple[str, ...], plan_file: Path | None, phd2: str | None, dry_run: bool,
+             no_bell: bool, profile_name: str, server: str, **options: Any) -> dict[str, Any]:  # fmt: skip
     """Take lights of a target into FOLDER/lights: TAKES are FILTER:SECONDSxCOUNT.
 
     \b
@@ -114,13 +118,14 @@ def sequence(folder: Path, takes: tuple[str, ...], plan_file: Path | None, guide
         total = sum(each.shot.seconds * max(each.count - n_there(session, each.shot), 0) for each in plan.takes)
         click.echo(f"{total / 3600:.2f} h of exposure to come")
         return {"takes": rows, "seconds": total}
-    need = ("camera", *(("mount",) if said.get("goto") else ()), *(("wheel",) if _filters(plan) else ()))
+    plan = replace(plan, guide=plan.guide or phd2 is not None)
+    need = ["camera", *(["mount"] if said.get("goto") else []), *(["wheel"] if _filters(plan) else [])]
+    need += ["guide_camera", "guide_port"] if plan.guide and phd2 is None else []
     with ended_properly(), equipment_of(profile, need, ("mount", "wheel", "focuser")) as found:
         if said.get("goto"):
             go(found, session)
-        if plan.guide or plan.dither_every:
-            found = replace(found, guider=_guider(guider, profile))
-        result = run_sequence(found, session, plan, click.echo)
+        with _guided(plan, phd2, found, profile) as guided:
+            result = run_sequence(guided, session, plan, click.echo)
     return tell_result(result, not no_bell)
 
 
@@ -156,5 +161,27 @@ def _filters(plan: Plan) -> set[str]:
     return {each.shot.filter for each in plan.takes} - {""}
 
 
-def _guider(name: str, profile: Any) -> Any:
-    raise InputError("--guide: comes with the next commit")
+@contextmanager
+def _guided(plan: Plan, phd2: str | None, found: Equipment, profile: Profile) -> Iterator[Equipment]:
+    """The equipment with who guides, where the plan wants that; the sequence starts and stops it."""
+    if not plan.guide:
+        yield found
+    elif phd2 is not None:
+        from firstlight.observe.guiding.phd2 import phd2_at
+
+        guider = phd2_at(phd2)
+        try:
+            yield replace(found, guider=guider)
+        finally:
+            guider.close()
+    else:
+        from firstlight.observe.guiding.build import guide_folder, guider_of
+        from firstlight.observe.guiding.log import GuideLog
+
+        log = GuideLog(guide_folder() / "logs", found.clock, profile.name)
+        try:
+            yield replace(found, guider=guider_of(profile, found, watchers=(log,)))
+        finally:
+            log.close()
+            if log.path is not None:
+                click.echo(f"guide log: {log.path}")
