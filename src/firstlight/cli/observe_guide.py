@@ -192,9 +192,8 @@ def guide(
     format; PHD2 Log Viewer reads it. Whatever ends it, no pulse is under way afterwards; the mount tracks on. To
     guide while frames are taken: `firstlight observe sequence --guide`.
     """
-    settings = settings_from(options, GuideSettings)
     if phd2 is not None:
-        return _with_phd2(phd2, settings, minutes)
+        return _with_phd2(phd2, settings_from(options, GuideSettings), minutes)
     from firstlight.observe.guiding.build import guide_folder, guider_of
     from firstlight.observe.guiding.log import GuideLog
     from firstlight.observe.guiding.summary import draw_guiding, rms_of
@@ -207,6 +206,7 @@ def guide(
     if simulated and minutes is None:
         minutes = SIMULATED_MINUTES
     with _at_hand(simulated, profile_name, server) as (profile, found):
+        settings = settings_from(options, GuideSettings, base=profile.guiding.settings)
         log = GuideLog(logs or guide_folder() / "logs", found.clock, profile.name)
         _take_darks(profile, found, settings, darks, simulated)
         guider = guider_of(
@@ -281,10 +281,10 @@ def calibrate(
     drift come from a fit to all of it. Best near the celestial equator and the meridian. It holds until the guide
     camera is turned; declination and the side of the pier are allowed for.
     """
-    settings = settings_from(options, GuideSettings)
     from firstlight.observe.guiding.build import guider_of
 
     with _at_hand(simulated, profile_name, server) as (profile, found):
+        settings = settings_from(options, GuideSettings, base=profile.guiding.settings)
         _take_darks(profile, found, settings, darks, simulated)
         guider = guider_of(profile, found, settings, calibrate=True, dark=dark, watchers=(Shown(),), keep=not simulated)
         result = guider.calibrate()

@@ -6,12 +6,13 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from firstlight.errors import InputError, nearest
 from firstlight.io.atomic import atomic_path
+from firstlight.observe.guiding.settings import GuideSettings
 
 ENVIRONMENT = "FIRSTLIGHT_PROFILE"
 ENDING = ".toml"
@@ -55,6 +56,8 @@ class GuideTrain(Part):
     """What takes pulses: ``mount``, ``camera``, or the name of a device."""
     gain: float | None = None
     offset: float | None = None
+    settings: GuideSettings = GuideSettings()
+    """What `firstlight observe guide --help` lists: ``exposure = 3``, ``control = { ra_aggressiveness = 0.6 }``."""
 
 
 class MountPart(Part):
@@ -187,17 +190,21 @@ def as_toml(profile: Profile) -> str:
     # server = "localhost:7624"
     observer = "A. Name"
     """
-    usual = Profile().model_dump()
-    values = profile.model_dump(exclude={"name"})
-    lines = [_line(key, value, usual[key]) for key, value in values.items() if not isinstance(value, dict)]
-    for name, table in values.items():
-        if isinstance(table, dict):
-            plain = {key: value for key, value in table.items() if not isinstance(value, dict)}
-            lines += ["", f"[{name}]", *(_line(key, value, usual[name][key]) for key, value in plain.items())]
-            for key in table.keys() - plain.keys():
-                more = [f"{_quoted(k)} = {v}" for k, v in table[key].items()]
-                lines += ["", f"[{name}.{key}]", *more] if more else []
-    return "\n".join(lines) + "\n"
+    return "\n".join(_lines(profile.model_dump(exclude={"name"}), Profile().model_dump())) + "\n"
+
+
+def _lines(values: dict[str, Any], usual: dict[str, Any], where: str = "") -> list[str]:
+    """The entries of a table and of those in it; of tables deeper down only what is not as usual."""
+    plain = {key: value for key, value in values.items() if not isinstance(value, dict)}
+    lines = [_line(key, value, usual.get(key)) for key, value in plain.items()]
+    if where.count("."):
+        lines = [line for line in lines if not line.startswith("#")]
+    for key in [key for key in values if key not in plain]:
+        name = f"{where}.{key}" if where else key
+        inside = _lines(values[key], usual.get(key, {}), name)
+        if inside or not where:
+            lines += ["", *([f"[{name}]"] if inside[:1] != [""] else []), *inside]
+    return lines
 
 
 def _line(key: str, value: object, usual: object) -> str:
@@ -205,8 +212,11 @@ def _line(key: str, value: object, usual: object) -> str:
         text = _quoted(value)
     elif isinstance(value, tuple):
         text = "[" + ", ".join(map(_quoted, value)) + "]"
+    elif isinstance(value, bool):
+        text = str(value).lower()
     else:
         text = "0" if value is None else f"{value}"
+    key = key if re.fullmatch(r"[\w-]+", key, re.ASCII) else _quoted(key)
     return f"# {key} = {text}" if value == usual else f"{key} = {text}"
 
 

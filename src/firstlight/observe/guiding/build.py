@@ -21,14 +21,15 @@ def guide_folder() -> Path:
     return user_folder() / "guiding"
 
 
-def settings_of(profile: Profile, settings: GuideSettings = GuideSettings()) -> GuideSettings:
-    """The settings, with what the profile says of the guide scope and camera where nothing else was said.
+def settings_of(profile: Profile, settings: GuideSettings | None = None) -> GuideSettings:
+    """The settings (those of the profile, where none are given), with what it says of the guide scope and camera.
 
     >>> from firstlight.observe.profile import GuideTrain
     >>> settings_of(Profile(guiding=GuideTrain(focal_length=240, gain=30))).focal_length
     240.0
     """
     train, more = profile.guiding, {}
+    settings = settings or train.settings
     if not settings.focal_length and train.focal_length:
         more["focal_length"] = train.focal_length
     if settings.gain < 0 and train.gain is not None:
@@ -41,7 +42,7 @@ def settings_of(profile: Profile, settings: GuideSettings = GuideSettings()) -> 
 def guider_of(
     profile: Profile,
     found: Equipment,
-    settings: GuideSettings = GuideSettings(),
+    settings: GuideSettings | None = None,
     *,
     calibrate: bool = False,
     dark: Path | None = None,
@@ -53,6 +54,7 @@ def guider_of(
 
     Parameters
     ----------
+    settings : default: those of the profile.
     found : guide camera and port, and the mount where the profile has one.
     calibrate : measure anew, whatever is kept.
     dark : another one than that which is kept.

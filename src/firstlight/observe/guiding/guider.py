@@ -16,6 +16,7 @@ from firstlight.observe.guiding.calibrate import calibrate
 from firstlight.observe.guiding.control import axes_of
 from firstlight.observe.guiding.dither import random_place
 from firstlight.observe.guiding.frames import take_frame
+from firstlight.observe.guiding.plausible import refuse_unlikely
 from firstlight.observe.guiding.runaway import Runaway
 from firstlight.observe.guiding.settings import GuideSettings
 from firstlight.observe.guiding.settling import Settling
@@ -144,12 +145,8 @@ class Guider:
         self._problem = None
         try:
             fresh = self.calibration is None
-            self.here = (self.calibration or self._calibrated()).check()
-            if self.mount is not None:
-                side, dec = self.mount.pier_side, self.mount.position.dec
-                self.here = self.here.at(dec, side, self.settings.reverse_dec_after_flip)
-            # The drift is another one elsewhere in the sky, or at another time.
-            self._axes = axes_of(self.here, self.settings.control, self.here.drift if fresh else (0.0, 0.0))
+            (self.calibration or self._calibrated()).check()
+            self._be_here(keep_drift=fresh)
             self._tracker = Tracker(self.settings.track, self._dark)
             self.origin = self._first_star()
         except BaseException:
@@ -167,6 +164,15 @@ class Guider:
         self._tell("guiding_begins", self)
         self._tell("settling", "settling")
 
+    def _be_here(self, keep_drift: bool = False) -> None:
+        """Take the calibration to where the mount points now; a drift is another one elsewhere, or at another time."""
+        self.here = self.calibration
+        if self.mount is not None and self.calibration is not None:
+            dec, side = self.mount.position.dec, self.mount.pier_side
+            self.here = self.calibration.at(dec, side, self.settings.reverse_dec_after_flip)
+        drift = self.here.drift if keep_drift else (0.0, 0.0)  # type: ignore[union-attr]
+        self._axes = axes_of(self.here, self.settings.control, drift)  # type: ignore[arg-type]
+
     def step(self) -> GuideStep:
         """One frame, and the pulses that it asks for.
 
@@ -178,7 +184,8 @@ class Guider:
         try:
             done = self._step()
         except BaseException as error:
-            self._problem = error
+            # An exposure that `stop` has ended is no problem.
+            self._problem = None if self._stopping.is_set() else error
             self._quiet()
             self._end()
             raise
@@ -215,9 +222,9 @@ class Guider:
         try:
             while not self._stopping.is_set():
                 self.step()
-        except BaseException as error:  # Kept, and told to whoever waits.
-            if not self._stopping.is_set():
-                self._problem = error
+        except BaseException:
+            # `step` has kept it for whoever waits.
+            return
         finally:
             self._end()
 
@@ -230,7 +237,8 @@ class Guider:
         try:
             offset = self._tracker.find(data)
             dx, dy = offset.dx - self.lock[0], offset.dy - self.lock[1]
-            self._believe(dx, dy, now)
+            found = GuideStep(self._frames, now, dx, dy)
+            refuse_unlikely(found, self._last, self.settings.track, self.here, self.scale)  # type: ignore[arg-type]
         except StarsLost as error:
             return self._lost(str(error), data, now)
         if self._losses:
@@ -285,23 +293,10 @@ class Guider:
                 before = self.origin.n_stars if self.origin else 1
                 if found.n_stars >= SIMILAR * before:
                     self._tracker, self.origin, self.lock, self._losses = fresh, found, (0.0, 0.0), 0
+                    # The mount may have gone over to the other side of the pier meanwhile.
+                    self._be_here()
                     self._tell("info", "guiding begins anew where the stars are now")
         return GuideStep(self._frames, now, lost=reason, dithering=self._dithering)
-
-    def _believe(self, dx: float, dy: float, now: float) -> None:
-        limit = 0.5 * self.settings.track.distance
-        if math.hypot(dx, dy) > limit:
-            raise StarsLost(f"the star is {math.hypot(dx, dy):.0f} px from its place; {limit:g} px are believed")
-        if self._last is None or not self.scale:
-            return
-        east, north = self.here.rates  # type: ignore[union-attr]
-        pushed = self.here.on_sensor(east * self._last.ra_pulse, north * self._last.dec_pulse)  # type: ignore[union-attr]
-        moved = math.hypot(dx - self._last.dx - pushed[0], dy - self._last.dy - pushed[1])
-        speed = moved * self.scale / max(now - self._last.time, 0.1)
-        if speed > self.settings.track.max_speed:
-            raise StarsLost(
-                f"the star moved by {speed:.0f} arcsec/s; {self.settings.track.max_speed:g} arcsec/s are believed"
-            )
 
     def _move_lock(self) -> None:
         with self._state:
@@ -360,7 +355,8 @@ class Guider:
             # A wish that the loop has not seen yet is not answered by the place before it.
             state = self._settling.see(now, distance) if self._settling and self._wish is None else before
             self._state.notify_all()
-        if state != before:
+        # What was settled and is not any more is told as a lost star.
+        if state != before and before != "settled":
             self._tell("settling", state)
 
     def _wait(self) -> None:

@@ -26,6 +26,8 @@ STEADY = 30
 """Frames over which the places of stars are averaged."""
 CENTROID_FLOOR = 0.05
 """px; what seeing and pixels leave of the accuracy of a bright star."""
+FULL = 0.99
+"""Share of what 8 or 16 bits hold from which on a pixel counts as full."""
 HOT = 8.0
 """Sigma above the others from which on a pixel of the dark takes no part."""
 
@@ -87,8 +89,7 @@ class Tracker:
         StarsLost
             It shows no star.
         """
-        plane = self._calibrated(data)
-        stars = self._stars(plane)
+        plane, stars = self._look(data)
         if len(stars) == 0 and self.settings.method == "stars":
             raise StarsLost("no star: none stands out of the noise")
         self._known = _Known.of(stars)
@@ -103,8 +104,7 @@ class Tracker:
         StarsLost
             They are not found, or what is found cannot be them.
         """
-        plane = self._calibrated(data)
-        stars = self._stars(plane)
+        plane, stars = self._look(data)
         if self.settings.method == "correlation":
             return self._correlated(plane, stars)
         if len(stars) == 0:
@@ -137,15 +137,21 @@ class Tracker:
             plane = plane - self._dark
         return plane
 
-    def _stars(self, plane: np.ndarray) -> Stars:
+    def _look(self, data: np.ndarray) -> tuple[np.ndarray, Stars]:
+        """The frame without its dark, and its stars."""
+        plane = self._calibrated(data)
+        whole = np.issubdtype(data.dtype, np.unsignedinteger)
+        full = FULL * np.iinfo(data.dtype).max if whole else np.inf
+        if self._dark is not None:
+            full -= float(np.median(self._dark))
         wanted = FindStars(threshold=self.settings.threshold, max_stars=3 * self.settings.max_stars)
-        stars, _ = find_stars(plane, wanted, excluded=self._hot)
+        stars, _ = find_stars(plane, wanted, excluded=self._hot, saturation=full)
         # Cut off by the border, a star seems to stand still while it leaves.
         margin = np.maximum(3.0, 1.5 * stars.fwhm)
         height, width = plane.shape
         x, y = stars.x, stars.y
         inside = (x > margin) & (y > margin) & (x < width - 1 - margin) & (y < height - 1 - margin)
-        return stars.take(np.flatnonzero(inside)[: self.settings.max_stars])
+        return plane, stars.take(np.flatnonzero(inside)[: self.settings.max_stars])
 
     def _agreed(self, stars: Stars) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
         """Pairs (found, known) that agree on one shift, and about what shift that is."""
