@@ -40,6 +40,15 @@ def plain(night, tmp_path_factory):
     return process(night, Settings(output=Output(pictures=False)), output=tmp_path_factory.mktemp("plain") / "run")
 
 
+@pytest.mark.parametrize("framing", ["reference", "mosaic"])
+def test_a_session_of_which_nothing_is_chosen(night, tmp_path, capsys, framing):
+    argv = ["process", str(night), "-o", str(tmp_path / "run"), "-q", "--select-where", "fwhm < 0"]
+    assert run([*argv, "--registration-framing", framing]) == 1
+    said = "".join(capsys.readouterr())
+    assert "0 of 8 lights are in the stacks" in said
+    assert "light_L_60s_0001.fits: not fwhm < 0" in said
+
+
 def test_header_of_a_drizzled_mosaic(result, plain):
     (stack,), (ordinary,) = result.stacks, plain.stacks
     header, before = fits.getheader(stack.files[0]), fits.getheader(ordinary.files[0])

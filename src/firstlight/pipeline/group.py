@@ -156,6 +156,8 @@ def prepare_group(
         else:
             kept.append(light)
     candidates = ([] if common is None else [common]) + rank_references(kept, settings)
+    if not candidates:
+        return Prepared(group, lights[0], [], lights, set_aside, [])
     placed, failed, reference = [], {}, candidates[0]
     with clock.stage("register", len(kept), "lights") as stage:
         for candidate in candidates:

@@ -7,6 +7,7 @@ from concurrent.futures import Executor
 
 import numpy as np
 
+from firstlight.library.explain import names_words
 from firstlight.ops.inspect.stars import FindStars, find_stars
 from firstlight.pipeline.calibration import Calibration, Defects
 from firstlight.pipeline.executors import ordered
@@ -23,13 +24,19 @@ FEWEST = 5
 LEAST_SNR = 20.0
 REACH = (4.0, 2.5, 16.0)
 """Radius of the aperture: 2.5 FWHM, at least 4 and at most 16 px. Changes of the seeing hardly reach so far out."""
+ASTRAY = 0.5
+"""px: stars further off those of the reference were not registered; those that were lie within 0.2 px."""
+UNLIKE = 0.4
+"""Where the ratio of the light in two files differs by more than this share from star to star, they are not the same
+stars."""
 
 
 def compare_stars(
     members: Sequence[Member], reference: int, settings: FindStars, executor: Executor, workers: int,
     done: Callable[[int], None] = lambda n: None,
-) -> tuple[np.ndarray, np.ndarray | None]:  # fmt: skip
-    """Factor that brings each file to the brightness of the reference, and the FWHM of its stars, px.
+) -> tuple[np.ndarray, np.ndarray | None, list[str]]:  # fmt: skip
+    """Factor that brings each file to the brightness of the reference; the FWHM of its stars, px; and a note where
+    they do not lie on those of the reference.
 
     The stars are found on the reference alone; in each file the light in apertures about them is summed, and only the
     pages of the file that hold them are read. The FWHM follows from the share of the light in a small aperture, as a
@@ -39,28 +46,48 @@ def compare_stars(
     positions, fwhm = _bright_stars(ours, settings)
     scales = np.array([_ratio(ours.exposure, m.exposure) * _ratio(m.electrons, ours.electrons) for m in members])
     if len(positions) < FEWEST:
-        return scales, None
-    wanted, core = _fluxes(ours, positions, fwhm)
+        return scales, None, []
+    wanted, core, middles = _fluxes(ours, positions, fwhm)
 
-    def compare(member: Member) -> tuple[float | None, float]:
-        fluxes, cores = (wanted, core) if member is ours else _fluxes(member, positions, fwhm)
-        known = np.isfinite(fluxes) & np.isfinite(wanted) & (fluxes > 0) & (wanted > 0)
+    def compare(member: Member) -> tuple[float | None, float, float]:
+        fluxes, cores, centres = (wanted, core, middles) if member is ours else _fluxes(member, positions, fwhm)
+        seen = np.isfinite(fluxes) & np.isfinite(wanted) & (wanted > 0)
+        known = seen & (fluxes > 0)
         if known.sum() < FEWEST:
-            return None, np.nan
+            return None, np.nan, np.inf if seen.sum() >= FEWEST else 0.0
         # Bright stars measure both best; the weighted median shrugs off blends and variables.
         weights = np.sqrt(wanted[known])
+        off = [weighted_median(axis, weights) for axis in (centres - middles)[:, known]]
+        ratios, heavy = fluxes[seen] / wanted[seen], np.sqrt(wanted[seen])
+        middle = weighted_median(ratios, heavy)
+        if weighted_median(np.abs(ratios - middle), heavy) > UNLIKE * middle:
+            return None, np.nan, np.inf
         return (
             weighted_median(wanted[known] / fluxes[known], weights),
             weighted_median(cores[known] / fluxes[known], weights),
+            float(np.hypot(*off)),
         )
 
-    shares = np.full(len(members), np.nan)
-    for i, (scale, shares[i]) in enumerate(ordered(executor, compare, members, 2 * workers)):
+    shares, offsets = np.full(len(members), np.nan), np.zeros(len(members))
+    for i, (scale, shares[i], offsets[i]) in enumerate(ordered(executor, compare, members, 2 * workers)):
         if scale is not None:
             scales[i] = scale
         done(1)
     widths = 1 / np.sqrt(-np.log(1 - np.clip(shares, 0.01, 0.99)))
-    return scales, fwhm * widths / widths[reference]
+    return scales, fwhm * widths / widths[reference], _astray(members, reference, offsets)
+
+
+def _astray(members: Sequence[Member], reference: int, offsets: np.ndarray) -> list[str]:
+    far = [(member.name, off) for member, off in zip(members, offsets) if off > ASTRAY]
+    if not far:
+        return []
+    most = max(off for _, off in far)
+    how = f"they lie up to {most:.1f} px off" if np.isfinite(most) else "they are elsewhere"
+    names = names_words([name for name, _ in far]).replace(" lights)", " files)")
+    return [
+        f"{names}: the stars do not lie on those of {members[reference].name}, {how}; "
+        "--registration-method stars brings them there"
+    ]
 
 
 def _ratio(a: float | None, b: float | None) -> float:
@@ -124,8 +151,9 @@ def _radius(fwhm: float) -> int:
     return round(min(max(least, times * fwhm), most))
 
 
-def _fluxes(member: Member, positions: np.ndarray, fwhm: float) -> tuple[np.ndarray, np.ndarray]:
-    """Light within the aperture about each position, and within its core; NaN near lost pixels.
+def _fluxes(member: Member, positions: np.ndarray, fwhm: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Light within the aperture about each position, and within its core; NaN near lost pixels. And where its middle
+    lies about the position, (2, n), y and x.
 
     The background is the median of a ring around the aperture.
     """
@@ -155,4 +183,7 @@ def _fluxes(member: Member, positions: np.ndarray, fwhm: float) -> tuple[np.ndar
     values[lost] = 0.0
     light = values[:, :count] - np.median(values[:, count:], axis=1)[:, None]
     light[lost.any(axis=1)] = np.nan
-    return tuple(light[:, :k].sum(axis=1, dtype=np.float64) * member.frame.scale for k in (count, n_core))  # type: ignore[return-value]
+    whole, core = (light[:, :k].sum(axis=1, dtype=np.float64) for k in (count, n_core))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        middles = np.stack([(light * along).sum(axis=1) / whole for along in places[:, :count]])
+    return whole * member.frame.scale, core * member.frame.scale, middles

@@ -180,7 +180,7 @@ class Session:
                 else:
                     prepared = prepare_group(group, members, common, *tools)
                 self.set_aside.update(prepared.set_aside)
-                common = common or prepared.reference
+                common = common or (prepared.reference if prepared.placed else None)
                 ready.append(prepared)
             self.prepared += ready
             if settings.output.stacks:

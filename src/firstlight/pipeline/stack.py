@@ -37,7 +37,7 @@ from firstlight.pipeline.mosaic_files import join_files
 from firstlight.pipeline.output_folder import besides_result
 from firstlight.pipeline.progress import Clock, Progress
 from firstlight.pipeline.refine import refinement_notes
-from firstlight.pipeline.register import Placed, place, rank_references
+from firstlight.pipeline.register import Placed, place, placement_notes, rank_references
 from firstlight.pipeline.rejected import rejection_notes
 from firstlight.pipeline.room import MAPS_PER_PIXEL, PER_PIXEL, check_room, n_pixels, scratch_bytes
 from firstlight.pipeline.scale import compare_stars, defects_of
@@ -234,9 +234,10 @@ class _Run:
             self.notes.append(f"the files are {'flats' if is_flat else 'bias or dark frames'}: {how}")
         elif transforms is None and len(members) > 1 and not (is_pattern or is_flat):
             with self.clock.stage("compare stars", len(members), "files") as stage:
-                scales, seeing = compare_stars(
+                scales, seeing, notes = compare_stars(
                     members, reference, self.settings.stars, self.executor, self.workers, stage.advance
                 )
+            self.notes += notes
         parts = self._parts(members, members[reference], mode, scales, seeing)
         size: tuple[int, int] = members[reference].frame.shape[1:]
         if transforms is not None:
@@ -342,6 +343,7 @@ class _Run:
         if not best:
             raise InputError("none of the files can be registered; look at them, or combine them as they are")
         self.set_aside.update(failed)
+        self.notes += placement_notes([placed for _, placed in best])
         self.notes += refinement_notes([(placed.light.name, placed.refinement) for _, placed in best])
         return (
             [member for member, _ in best],
