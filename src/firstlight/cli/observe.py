@@ -7,6 +7,7 @@ import click
 from firstlight.cli.observe_calibration import darks, flats
 from firstlight.cli.observe_capture import sequence, snap
 from firstlight.cli.observe_devices import check, devices, profile
+from firstlight.cli.observe_focus import focus
 from firstlight.cli.observe_goto import goto, park, stop, where
 from firstlight.cli.observe_guide import calibrate, guide, guide_log
 
@@ -20,6 +21,7 @@ def command() -> None:
     firstlight observe profile new newton              a profile of it
     firstlight observe check                           how every device stands
     firstlight observe snap 5                          one frame, measured
+    firstlight observe focus --filter L                V-curve, drawn
     firstlight observe goto M 27                       slew, solve, centre
     firstlight observe guide                           keep the mount on a star
     firstlight observe sequence night L:120x20 Ha:300x10 --object "M 27"
@@ -30,7 +32,7 @@ def command() -> None:
 
 
 COMMANDS = (
-    *(devices, profile, check, snap, goto, where, sequence, flats, darks),
+    *(devices, profile, check, snap, focus, goto, where, sequence, flats, darks),
     *(guide, calibrate, guide_log, park, stop),
 )
 

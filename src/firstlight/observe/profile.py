@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -181,6 +182,21 @@ def write_profile(profile: Profile, path: Path, replace: bool = False) -> None:
         raise InputError(f"{path}: exists already; edit it, or give another name")
     with atomic_path(path) as temporary:
         temporary.write_text(as_toml(profile), encoding="utf-8")
+
+
+def write_offsets(path: Path, offsets: Mapping[str, int]) -> None:
+    """Put offsets of filters into a profile, in place of those that it has; all else in the file stays as it is."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    head = "[focuser.offsets]"
+    if head in [line.strip() for line in lines]:
+        begin = [line.strip() for line in lines].index(head)
+        end = next((i for i in range(begin + 1, len(lines)) if lines[i].lstrip().startswith("[")), len(lines))
+        rest = ["", *lines[end:]] if end < len(lines) else []
+        lines = [*lines[:begin], head, *(f"{_quoted(k)} = {v}" for k, v in offsets.items()), *rest]
+    else:
+        lines += ["", head, *(f"{_quoted(key)} = {value}" for key, value in offsets.items())]
+    with atomic_path(path) as temporary:
+        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def as_toml(profile: Profile) -> str:
