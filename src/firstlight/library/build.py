@@ -143,9 +143,10 @@ def build_master(
         bottom = min(top + rows, height)
         mean[:, top:bottom], variance[:, top:bottom], saturated[:, top:bottom] = band
         done((bottom - top) * len(frames))
-    flags = np.where(saturated, np.uint16(Flag.SATURATED), np.uint16(0))
+    flags = saturated.astype(np.uint16)
+    flags *= np.uint16(Flag.SATURATED)
     if is_flat:
-        mean, variance = normalised(mean, variance, plan.like.meta.cfa)
+        normalise(mean, variance, plan.like.meta.cfa)
         flags |= flag_cold(mean, plan.like.meta.cfa)
         flags |= np.where(mean < LOW_FLAT, np.uint16(Flag.LOW_FLAT), np.uint16(0))
     elif plan.kind == Kind.DARK:
@@ -227,7 +228,8 @@ def _ready(plan: MasterPlan) -> Master:
         return Master(plan, image, notes=("of the library",))
     cfa = image.meta.cfa
     if plan.kind == Kind.FLAT:
-        data, variance = normalised(image.data, image.variance, cfa)
+        data, variance = image.data.copy(), None if image.variance is None else image.variance.copy()
+        normalise(data, variance, cfa)
         image = image.replace(data=data, variance=variance, unit=PixelUnit.NORMALISED)
         image = image.replace(flags=image.flags | flag_cold(data, cfa))
     elif plan.kind == Kind.DARK:
@@ -263,10 +265,8 @@ def _flat_levels(
     return used, np.array(factors, np.float32), set_aside, notes
 
 
-def normalised(mean: np.ndarray, variance: np.ndarray | None, cfa: str | None) -> tuple[np.ndarray, np.ndarray | None]:
-    """Divide by the mean over the whole frame, of each CFA colour apart."""
-    mean = mean.copy()
-    variance = None if variance is None else variance.copy()
+def normalise(mean: np.ndarray, variance: np.ndarray | None, cfa: str | None) -> None:
+    """Divide by the mean over the whole frame, of each CFA colour apart, in place."""
     for where in _colours(cfa):
         level = np.mean(mean[where], dtype=np.float64)
         if not np.isfinite(level):
@@ -276,7 +276,6 @@ def normalised(mean: np.ndarray, variance: np.ndarray | None, cfa: str | None) -
         mean[where] /= np.float32(level)
         if variance is not None:
             variance[where] /= np.float32(level) ** 2
-    return mean, variance
 
 
 def _colours(cfa: str | None) -> list[tuple[slice, ...] | tuple[object, ...]]:

@@ -16,7 +16,7 @@ from firstlight.io.frame import FULL_SCALE, Frame
 from firstlight.io.read import open_frame
 from firstlight.io.write import write
 from firstlight.library.assign import MASTER_KINDS
-from firstlight.library.build import normalised
+from firstlight.library.build import normalise
 from firstlight.library.check import facts_of
 from firstlight.library.defects import flag_cold, flag_hot
 from firstlight.library.match import NEEDS, best
@@ -72,7 +72,8 @@ def import_master(library: Library, path: Path, told: Told | None = None) -> Pat
         notes.append(remark)
         image = image.replace(flags=image.flags | flag_hot(image.data, meta.cfa))
     if kind is Kind.FLAT:
-        data, variance = normalised(image.data, image.variance, meta.cfa)
+        data, variance = image.data.copy(), None if image.variance is None else image.variance.copy()
+        normalise(data, variance, meta.cfa)
         image = image.replace(data=data, variance=variance, unit=PixelUnit.NORMALISED)
         image = image.replace(flags=image.flags | flag_cold(data, meta.cfa))
     if image.variance is None:

@@ -89,6 +89,7 @@ def measure_light(
     """
     frame = assignment.light
     channels, height, width = frame.shape
+    buffers = buffers or Buffers()
     band = calibration.band(frame, 0, height, buffers)
     if clean is not None and clean.wanted:
         calibration = cleaned(calibration.of_one_light(), frame, band, clean)
@@ -100,9 +101,9 @@ def measure_light(
             f"at most {100 * SATURATED_FRAME:.0f} % can be; it shows no sky"
         )
     if channels > 1:
-        plane = band.data.mean(axis=0)
+        plane = band.data.mean(axis=0, out=buffers.own("plane", (height, width)))
     elif frame.meta.cfa:
-        plane = np.empty((height, width), np.float32)
+        plane = buffers.own("plane", (height, width))
         smooth_mosaic(band.data[0], plane)
     else:
         plane = band.data[0]
@@ -112,12 +113,13 @@ def measure_light(
     level, noise = channel_statistics(band.data, frame.meta.cfa)
     excluded = None
     if any(len(ys) for ys, _ in band.missing):
-        excluded = np.zeros((height, width), bool)
+        excluded = buffers.own("excluded", (height, width), np.bool_)
+        excluded[...] = False
         for ys, xs in band.missing:
             excluded[ys, xs] = True
     white = (frame.meta.saturation or np.inf) - calibration.pedestal
     stars, quality = find_stars(plane, settings, excluded=excluded, saturation=0.98 * white, gain=frame.meta.gain)
-    spikes = find_spikes(band.data[0], frame.meta.cfa) if seek_spikes else None
+    spikes = find_spikes(band.data[0], frame.meta.cfa, buffers) if seek_spikes else None
     cells = measure_cells(band.data, frame.meta.cfa) if keep_cells else None
     return Light(frame, assignment, calibration, stars, quality, level, noise, spikes, cells)
 
@@ -207,17 +209,20 @@ def _clipped_level(values: np.ndarray) -> float:
     return 3 * middle - 2 * mean if abs(mean - middle) < sigma else middle
 
 
-def find_spikes(plane: np.ndarray, cfa: str | None) -> Spikes:
+def find_spikes(plane: np.ndarray, cfa: str | None, buffers: Buffers | None = None) -> Spikes:
     """Pixels far above, and far below, the median of the pixels of their colour around them.
 
     Most of them are noise, stars and cosmic rays. Those that come back at the same place of the sensor while the sky
     moves over it are pixels that the darks do not put right (see `firstlight.pipeline.hotpixels`).
     """
-    around, step = np.empty_like(plane), 2 if cfa else 1
+    buffers = buffers or Buffers()
+    around, step = buffers.own("around", plane.shape), 2 if cfa else 1
     separable_median(plane, step, around)
     excess = np.subtract(plane, around, out=around)
-    limit = SPIKE_SIGMA * 1.4826 * median(np.abs(excess[::7, ::5]))
-    above, below = (np.flatnonzero(far).astype(np.int32) for far in (excess > limit, excess < -limit))
+    limit = np.float32(SPIKE_SIGMA * 1.4826 * median(np.abs(excess[::7, ::5])))
+    far = buffers.own("far", plane.shape, np.bool_)
+    above = np.flatnonzero(np.greater(excess, limit, out=far)).astype(np.int32)
+    below = np.flatnonzero(np.less(excess, -limit, out=far)).astype(np.int32)
     both = np.concatenate([above, below])
     return Spikes(above, below, both[_is_lone(plane, both, step)])
 
