@@ -16,6 +16,7 @@ from firstlight.cli.main import run
 from firstlight.errors import InputError
 from firstlight.pipeline.cron import Cron
 from firstlight.pipeline.flow import at_times, every, serve_sweep, sessions_to_do, slug, summary_text
+from firstlight.pipeline.graph import code_version
 from firstlight.pipeline.prefect_home import WANTED, prefect_home, prepare_prefect
 from firstlight.simulate.night import simulate
 from firstlight.simulate.settings import preset
@@ -150,8 +151,9 @@ def test_a_flow_runs_for_real_and_a_second_time_from_its_cache(sessions, tmp_pat
     command = [sys.executable, "-m", "firstlight", "flow", "run", str(night), "-o", str(tmp_path / "flow")]
     kept = dict.fromkeys(("masters", "measure", "stack"), "Cached")
     runs: list[dict[str, str]] = []
-    # Once, in a full run of the suite, nothing of the first run was found by the second; why is not known.
-    while len(runs) < 2 or (len(runs) < 3 and not kept.items() <= runs[-1].items()):
+    # The sources are part of what a task is known by.
+    code = code_version.__wrapped__()
+    for _ in range(2):
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900)
         assert done.returncode == 0, done.stderr
         assert "Tiny_field_L_60s: 4 frames" in done.stdout
@@ -161,6 +163,8 @@ def test_a_flow_runs_for_real_and_a_second_time_from_its_cache(sessions, tmp_pat
             states = list(base.execute("select name, state_name from task_run order by start_time"))
         base.close()
         runs.append({name.rpartition("-")[0]: state for name, state in states[-5:]})
+    if code_version.__wrapped__() != code:
+        pytest.skip("the sources were changed between the two runs")
     assert {"night-1-frames", "night-1-lights", "night-1-summary", "night-1-report"} <= artifacts.keys()
     assert len(json.loads(json.loads(artifacts["night-1-lights"]))) == 4
     assert runs[0] == dict.fromkeys(("plan", "masters", "measure", "stack", "finish"), "Completed")

@@ -8,6 +8,7 @@ tasks are the plain functions of `firstlight.pipeline.stages`. Prefect is import
 from __future__ import annotations
 
 import functools
+import hashlib
 import inspect
 import math
 import os
@@ -64,8 +65,10 @@ def _flows() -> dict[str, Any]:
     def made(work: Callable[..., Any], name: str, *, kept: bool = True) -> Any:
         def key(context: Any, parameters: dict[str, Any]) -> str | None:
             fingerprint = parameters.get("fingerprint")
-            rest = [str(parameters.get(part, "")) for part in ("session", "output", "field")]
-            return "-".join(["firstlight", name, str(fingerprint), *rest]) if fingerprint else None
+            rest = "\0".join(str(parameters.get(part, "")) for part in ("session", "output", "field"))
+            # A name of a file of its own: paths in it would become folders.
+            where = hashlib.sha256(rest.encode(errors="surrogateescape")).hexdigest()[:16]
+            return f"firstlight-{name}-{fingerprint}-{where}" if fingerprint else None
 
         @functools.wraps(work)
         def with_fingerprint(*arguments: Any, fingerprint: str = "", **named: Any) -> Any:

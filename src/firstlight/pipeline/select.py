@@ -68,7 +68,9 @@ def _outliers(lights: Sequence[Light], rule: Select) -> list[str]:
         if background[i] > sky_limit and noise[i] > 2 * np.median(noise):
             why.append(f"background {background[i]:.0f} adu above {sky_limit:.0f} adu")
         if stars[i] < fewest:
-            why.append(f"{light.quality.n_stars} stars, fewer than {fewest:.0f} ({rule.stars:g} % of the median)")
+            why.append(
+                f"{light.quality.n_stars} stars, fewer than {np.ceil(fewest):.0f} ({rule.stars:g} % of the median)"
+            )
         if shape[i] > rule.eccentricity > np.nanmedian(shape):
             why.append(f"eccentricity {shape[i]:.2f} above {rule.eccentricity:g}")
         reasons[i] = "; ".join(why)

@@ -101,7 +101,7 @@ def test_auto_is_told():
     small, known = Combine().resolved(8), Combine().resolved(8, noise_known=True)
     assert (small.words, known.words) == ("winsorized:low=3,high=3", "noise:low=3,high=3")
     assert Combine().resolved(15, noise_known=True).method == "winsorized"
-    assert [Combine().resolved(n, noise_known=True).method for n in (1, 2, 3, 4)] == ["mean", "mean", "median", "noise"]
+    assert [Combine().resolved(n, noise_known=True).method for n in (1, 2, 3, 4)] == ["mean", "mean", "noise", "noise"]
     assert Combine(method="minmax").resolved(9).words == "minmax:low=1,high=1"
     assert Combine(method="percentile", high=0.3).resolved(9).words == "percentile:low=0.2,high=0.3"
     assert Combine(method="esd").resolved(9).words == "esd:outliers=0.3,significance=0.05"

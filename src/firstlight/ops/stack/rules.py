@@ -57,7 +57,7 @@ class Combine(Params):
     cannot inflate; ``linear``: distance from a line through the sorted samples; ``esd``: generalized extreme
     Studentized deviate; ``averaged``: noise as the root of the level, its size measured on whole rows; ``noise``: the
     noise model of the camera; ``adaptive``: weights that fall with the distance. ``auto``: winsorized; below 15 frames
-    ``noise`` where gain and noise are known; median for 3 (and 4 without noise model), mean below."""
+    ``noise`` where gain and noise are known; else median for 3 and 4; mean below 3."""
     low: Annotated[float, Field(ge=0, le=100)] = 0.0
     """Samples this many sigma below the middle are rejected (``minmax``: how many are dropped, ``percentile``: a
     fraction, ``linear``: mean distances). 0: the method's own limit, 3 for sigma."""
@@ -84,7 +84,7 @@ class Combine(Params):
         if method == "auto":
             if n < 3:
                 method = "mean"
-            elif n < SMALL and noise_known and n > reject.FEWEST:
+            elif n < SMALL and noise_known and n > reject.FEWEST_KNOWN:
                 method = "noise"
             else:
                 method = "winsorized" if n >= 5 else "median"
