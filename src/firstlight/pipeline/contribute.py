@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from firstlight.errors import FrameError
+from firstlight.library.explain import names_words
 from firstlight.library.match import same_exposure
 from firstlight.model.registration import Transform
 from firstlight.ops.align.grid import Grid
@@ -107,7 +108,8 @@ def _surfaces(
     size = grid.height // step, grid.width // step
     side = cell_side(base.light.frame.shape[1:], len(lines[0][0]))
     found: list[np.ndarray | None] = []
-    whole, notes = [], []
+    whole: list[bool] = []
+    alone: dict[str, list[str]] = {}
     for each, (factor, summand) in zip(placed, lines):
         try:
             differences = [
@@ -119,7 +121,8 @@ def _surfaces(
         except FrameError as error:
             found.append(None)
             whole.append(False)
-            notes.append(f"{each.light.name}: {error}; one level for all of it")
+            alone.setdefault(str(error), []).append(each.light.name)
+    notes = [f"{names_words(names)}: {why}; one level for all of a frame" for why, names in alone.items()]
     telling = [lattices for lattices, seen in zip(found, whole) if seen]
     if not telling:
         # Frames of a few cells: none shows enough of the reference to judge the noise of its sky.

@@ -187,7 +187,10 @@ def check_alike(members: Sequence[Member], mix: bool, panels: bool = False) -> N
     for other in members[1:]:
         if other.frame.shape != first.frame.shape and not (panels and other.frame.shape[0] == first.frame.shape[0]):
             one, two = (f"{m.name} is {_size(m.frame.shape)}" for m in (first, other))
-            raise InputError(f"{one}, {two}; files to combine must have one size; resample them first")
+            raise InputError(
+                f"{one}, {two}; files to combine must have one size; --registration-framing mosaic joins panels of any "
+                "size by their stars, and firstlight resample brings files with plates (WCS) onto one grid"
+            )
         if other.frame.unit is not first.frame.unit:
             raise InputError(
                 f"{first.name} is in {first.frame.unit}, {other.name} in {other.frame.unit}; one unit is needed"

@@ -33,6 +33,8 @@ CANDIDATES = 3
 """Frames tried as reference before the one that most others match is taken."""
 FAR_SHIFT = 0.15
 """Shifts beyond this share of the field are worth a word."""
+PANEL = 0.5
+"""Several that are shifted beyond this share may be panels of a mosaic."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,7 +191,10 @@ def placement_notes(placed: Sequence[Placed]) -> list[str]:
         elif kind:
             words = kind.replace("was ", "were ").replace("is ", "are ")
         else:
-            words = f"lie up to {max(float(each.notes[0].split()[1]) for each in several):.0f} px off the reference"
+            far = max(float(each.notes[0].split()[1]) for each in several)
+            words = f"lie up to {far:.0f} px off the reference"
+            if far > PANEL * min(several[0].light.frame.shape[1:]):
+                words += "; panels of a mosaic are joined by --registration-framing mosaic"
         told.append(f"{names}: {words}")
     return told
 
