@@ -208,6 +208,30 @@ def test_a_camera_that_fails_ends_guiding_and_is_told():
     rig.guider.stop()
 
 
+def test_when_nothing_answers_any_more_the_first_error_is_told():
+    rig = Rig()
+    rig.guider.begin()
+
+    def gone(*_: Any, **__: Any) -> None:
+        raise EquipmentError("server: has closed the connection")
+
+    def broken(*_: Any, **__: Any) -> None:
+        raise EquipmentError("guide camera: no frame came")
+
+    rig.mount.stop = rig.camera.abort = gone  # type: ignore[method-assign, assignment]
+    rig.camera.expose = broken  # type: ignore[assignment]
+    with pytest.raises(EquipmentError, match="no frame came"):
+        rig.guider.step()
+    rig.guider.stop()
+    # That the mount cannot be stopped is news only where nothing was known before.
+    again = Rig()
+    again.guider.begin()
+    again.mount.stop = gone  # type: ignore[method-assign, assignment]
+    with pytest.raises(EquipmentError, match="closed the connection"):
+        again.guider.stop()
+    assert not again.guider.running
+
+
 def test_ctrl_c_stops_the_mount():
     rig = Rig()
     rig.guider.begin()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -86,8 +87,9 @@ def calibrate(
         found = _Calibration(camera, port, settings, clock or SystemClock(), dark, tell).run()
     except BaseException:
         # Whatever it was, Ctrl-C too: nothing may move any more.
-        camera.abort()
-        port.stop()
+        for end in (camera.abort, port.stop):
+            with contextlib.suppress(EquipmentError):
+                end()
         raise
     return replace(found, pixel_scale=scale).check()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import threading
 from collections.abc import Callable
@@ -81,7 +82,8 @@ class Guider:
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
         self._state = threading.Condition()
-        self._problem: BaseException | None = None
+        self.problem: BaseException | None = None
+        """What ended guiding, if it was not `stop`."""
         self._settling: Settling | None = None
         self._wish: tuple[float, float] | None = None
         self._running = False
@@ -104,16 +106,24 @@ class Guider:
         self._wait()
 
     def stop(self) -> None:
-        """End guiding; no pulse is under way afterwards."""
+        """End guiding; no pulse is under way afterwards.
+
+        Raises
+        ------
+        EquipmentError
+            The mount cannot be told to stop, and that is news.
+        """
         self._stopping.set()
         try:
             if self._thread is not None and self._thread is not threading.current_thread():
-                self.camera.abort()
-                self.port.stop()
-                self._thread.join(END)
+                self._quiet()
+                self._thread.join(END + self.settings.exposure)
                 self._thread = None
-        finally:
             self.port.stop()
+        except EquipmentError:
+            if self.problem is None:
+                raise
+        finally:
             self._end()
 
     def dither(self, pixels: float) -> None:
@@ -134,15 +144,10 @@ class Guider:
         """Whether frames are taken and pulses given."""
         return self._running
 
-    @property
-    def problem(self) -> BaseException | None:
-        """What ended guiding, if it was not `stop`."""
-        return self._problem
-
     def begin(self) -> None:
         """Calibrate where needed, and take the first frame. `step` follows."""
         self._stopping.clear()
-        self._problem = None
+        self.problem = None
         try:
             fresh = self.calibration is None
             (self.calibration or self._calibrated()).check()
@@ -185,7 +190,7 @@ class Guider:
             done = self._step()
         except BaseException as error:
             # An exposure that `stop` has ended is no problem.
-            self._problem = None if self._stopping.is_set() else error
+            self.problem = None if self._stopping.is_set() else error
             self._quiet()
             self._end()
             raise
@@ -197,7 +202,6 @@ class Guider:
         with self._state:
             self._wish = random_place(self._rng, pixels, self.lock)
             self._settling = Settling(self.settings.settle, self._elapsed())
-        self._tell("settling", "settling")
 
     def shift(self, dx: float, dy: float) -> None:
         """Keep the star so many px further on the sensor, from the next frame on."""
@@ -311,6 +315,7 @@ class Guider:
             self._last = replace(self._last, dx=self._last.dx - dx, dy=self._last.dy - dy)
         self.lock, self._dithering = wish, True
         self._tell("dithered", dx, dy, self._place_on_sensor())
+        self._tell("settling", "settling")
 
     def _place_on_sensor(self) -> tuple[float, float]:
         x, y = self.origin.place if self.origin else (0.0, 0.0)
@@ -368,18 +373,17 @@ class Guider:
         except BaseException:
             self.stop()
             raise
-        if not self._running and self._problem is not None:
-            raise EquipmentError(self._why()) from self._problem
+        if not self._running and self.problem is not None:
+            raise EquipmentError(self._why()) from self.problem
 
     def _why(self) -> str:
-        return f"has ended: {self._problem}" if self._problem is not None else ""
+        return f"has ended: {self.problem}" if self.problem is not None else ""
 
     def _quiet(self) -> None:
-        """Nothing exposes, nothing moves."""
-        try:
-            self.camera.abort()
-        finally:
-            self.port.stop()
+        """Nothing exposes, nothing moves; what has gone wrong before is what matters."""
+        for end in (self.camera.abort, self.port.stop):
+            with contextlib.suppress(EquipmentError):
+                end()
 
     def _end(self) -> None:
         with self._state:
