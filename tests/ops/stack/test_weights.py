@@ -91,3 +91,12 @@ def test_weights_below_zero_and_all_zero_are_refused():
     with pytest.raises(InputError, match="0 for every frame"):
         settle_weights(np.zeros(3), NAMES, "w")
     assert settle_weights(np.array([3.0, 0.0, 3.0]), NAMES, "w")[0].tolist() == [1.5, 0, 1.5]
+
+
+def test_weights_that_throw_most_frames_away_get_a_word():
+    """As Siril defines them, alike frames are told apart far beyond their worth."""
+    counts = np.array([83, 84, 72, 71, 74, 73, 76, 75.0])
+    names = [f"{k}.fits" for k in range(8)]
+    _, (note,) = frame_weights("stars", {"stars": counts}, names)
+    assert "the noise is that of 2.6 equal frames, not 8" in note
+    assert frame_weights("noise", {"scaled_noise": np.linspace(10, 14, 8)}, names)[1] == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, NamedTuple
 
+import numpy as np
 from pydantic import Field
 
 from firstlight.kernels import reject
@@ -108,14 +109,26 @@ class Combine(Params):
 
         >>> Combine(method="sigma").resolved(6).warnings(6)
         ['sigma can reject nothing of 6 frames: a lone outlier stands 2.4 sigma out of so few; take auto']
+        >>> Combine(method="linear").resolved(8).warnings(8)
+        ['linear can reject nothing of 8 frames: a lone outlier stands 2.8 mean distances out of so few; take auto']
         >>> Combine(method="sigma").resolved(10).warnings(10)
         []
         """
-        # Of n - 1 equal samples and one apart, the median is that far off it in standard deviations.
-        if self.method != "sigma" or n <= reject.FEWEST or n**0.5 > min(self.low, self.high):
+        if self.method not in ("sigma", "linear") or n <= reject.FEWEST:
             return []
-        stands = f"a lone outlier stands {n**0.5:.1f} sigma out of so few"
-        return [f"sigma can reject nothing of {n} frames: {stands}; take auto"]
+        if self.method == "sigma":
+            # Of n - 1 equal samples and one apart, the median is that far off it in standard deviations.
+            out, unit = n**0.5, "sigma"
+        else:
+            # A line through them is drawn up at that end.
+            place = np.arange(n) - 0.5 * (n - 1)
+            share = 1 / n + place * place[-1] / (place**2).sum()
+            apart = 1 - share[-1]
+            out, unit = n * apart / (apart + np.abs(share[:-1]).sum()), "mean distances"
+        if out > min(self.low, self.high):
+            return []
+        stands = f"a lone outlier stands {out:.1f} {unit} out of so few"
+        return [f"{self.method} can reject nothing of {n} frames: {stands}; take auto"]
 
     @property
     def is_level(self) -> bool:

@@ -53,6 +53,12 @@ the best one's weight: pixels that only it sees are not lost.
 """
 
 
+OF_SIRIL = ("wfwhm", "stars")
+"""Weights that stretch from the worst frame to the best one, however alike these are."""
+FEW, MANY = 0.6, 5
+"""Those that leave less than this share of the worth of so many frames, or more, get a word."""
+
+
 def frame_weights(
     weighing: str, metrics: Mapping[str, np.ndarray], names: Sequence[str], formula: str = ""
 ) -> tuple[np.ndarray, list[str]]:
@@ -80,7 +86,14 @@ def frame_weights(
     [1.6, 0.4]
     """
     text = formula if weighing == "formula" else FORMULAS[weighing]
-    return settle_weights(evaluate_formula(text, metrics), names, f"weights by {weighing} ({text})")
+    weights, notes = settle_weights(evaluate_formula(text, metrics), names, f"weights by {weighing} ({text})")
+    alike = weights.sum() ** 2 / np.square(weights).sum()
+    if weighing in OF_SIRIL and alike < FEW * len(weights) and len(weights) >= MANY:
+        notes.append(
+            f"weights by {weighing} are so unequal that the noise is that of {alike:.1f} equal frames, not "
+            f"{len(weights)}; weights noise give the least"
+        )
+    return weights, notes
 
 
 def settle_weights(weights: np.ndarray, names: Sequence[str], what: str) -> tuple[np.ndarray, list[str]]:
