@@ -98,5 +98,5 @@ def test_weights_that_throw_most_frames_away_get_a_word():
     counts = np.array([83, 84, 72, 71, 74, 73, 76, 75.0])
     names = [f"{k}.fits" for k in range(8)]
     _, (note,) = frame_weights("stars", {"stars": counts}, names)
-    assert "the noise is that of 2.6 equal frames, not 8" in note
+    assert "the noise is that of 2.7 equal frames, not 8" in note
     assert frame_weights("noise", {"scaled_noise": np.linspace(10, 14, 8)}, names)[1] == []
