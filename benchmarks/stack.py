@@ -22,6 +22,7 @@ import measure
 import siril_job
 from firstlight.io.cards import Card
 from firstlight.io.fits_writer import Unit, write_raw_fits, write_units
+from firstlight.io.places import cache_folder
 
 HERE = Path(__file__).resolve().parent
 PROGRAM = Path(os.environ.get("FIRSTLIGHT", Path(sys.executable).with_name("firstlight")))
@@ -125,6 +126,12 @@ def ours(
     return measure.run([*under, *argv, "--threads", str(threads), *options], cwd=work, log=work / "ours.log")
 
 
+def unread(paths: list[Path], work: Path, method: str, threads: int) -> measure.Cost:
+    """The same of files that no run has read yet: their hashes are not remembered."""
+    (cache_folder() / "hashes.txt").unlink(missing_ok=True)
+    return ours(paths, work, method, threads)
+
+
 def siril(paths: list[Path], work: Path, method: str, threads: int) -> measure.Cost:
     home = work / "home"
     home.mkdir(exist_ok=True)
@@ -161,6 +168,7 @@ def rows(work: Path, sets: list[tuple[int, int, int]], methods: list[str], threa
         for method in methods:
             costs = [ours(paths, work, method, threads) for _ in range(repeat)]
             yield row("stack", "firstlight", method, case, costs)
+            yield row("new files", "firstlight", method, case, [unread(paths, work, method, threads)])
             if with_siril:
                 yield row("stack", "Siril", method, case, [siril(paths, work, method, threads) for _ in range(repeat)])
             if with_ccdproc and method in ("mean", "sigma", "median") and case[0] * case[1] * case[2] < 300e6:
