@@ -10,6 +10,7 @@ from firstlight.cli.observe_devices import check, devices, profile
 from firstlight.cli.observe_focus import focus
 from firstlight.cli.observe_goto import goto, park, stop, where
 from firstlight.cli.observe_guide import calibrate, guide, guide_log
+from firstlight.cli.observe_prompt import prompt
 
 
 @click.group("observe")
@@ -33,7 +34,7 @@ def command() -> None:
 
 COMMANDS = (
     *(devices, profile, check, snap, focus, goto, where, sequence, flats, darks),
-    *(guide, calibrate, guide_log, park, stop),
+    *(guide, calibrate, guide_log, park, stop, prompt),
 )
 
 for each in COMMANDS:
