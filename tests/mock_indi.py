@@ -88,6 +88,13 @@ class MockIndi:
         """The driver has died."""
         self._send(ET.Element("delProperty", device=device))
 
+    def define_again(self, device: str) -> None:
+        """The driver was started again, and has not connected to its device."""
+        self.properties[device, "CONNECTION"]["values"] = {"CONNECT": False, "DISCONNECT": True}
+        for owner, name in self.properties:
+            if owner == device:
+                self._define(device, name)
+
     def say(self, device: str, message: str) -> None:
         self._send(ET.Element("message", device=device, message=message))
 

@@ -125,3 +125,15 @@ def test_frames_saved_on_its_own_computer(server, tmp_path):
     assert taken.path == tmp_path / "a.fits"
     np.testing.assert_array_equal(taken.data, PIXELS)
     assert dict(server.received)["UPLOAD_SETTINGS"] == {"UPLOAD_DIR": str(tmp_path), "UPLOAD_PREFIX": "M27_XXX"}
+
+
+def test_a_driver_that_was_started_again_is_connected_again(server):
+    server.on("Cam", "CCD_EXPOSURE", lambda mock, values: mock.remove("Cam"))
+    with IndiServer(server.address, 5) as indi:
+        camera = IndiCamera(indi, "Cam", download=2)
+        with pytest.raises(EquipmentError, match="went away"):
+            camera.expose(0.1)
+        server.on("Cam", "CCD_EXPOSURE", exposing)
+        server.define_again("Cam")
+        np.testing.assert_array_equal(camera.expose(0.1).data, PIXELS)
+    assert [name for name, _ in server.received].count("CONNECTION") == 2

@@ -46,7 +46,7 @@ def reported(run: Callable[[], Any]) -> int:
     return result if isinstance(result, int) else 0
 
 
-_STANDS = "What is finished stands: `process`, `recipe run`, `library build` and `live` go on from there."
+_STANDS = "What is finished stands: `process`, `recipe run`, `library build`, `live` and `observe sequence` go on."
 _CURES = {
     **dict.fromkeys(
         (errno.EACCES, errno.EPERM, errno.EROFS),

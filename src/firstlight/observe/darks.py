@@ -9,7 +9,7 @@ from firstlight.errors import FrameError, InputError
 from firstlight.io.read import open_frame
 from firstlight.observe.equipment import Equipment
 from firstlight.observe.frames import FOLDERS, Session, Shot, check_room, n_there
-from firstlight.observe.sequence import Count, Plan, Result, Take, cool, order, take
+from firstlight.observe.sequence import Count, Result, Take, cool, order, take
 
 Say = Callable[[str], None]
 
@@ -56,7 +56,7 @@ def take_darks(equipment: Equipment, session: Session, takes: tuple[Take, ...], 
     result = Result(counts, started=equipment.clock.now())
     todo = list(order([count.wanted - count.before for count in counts], 0))
     if todo:
-        cool(equipment, session, Plan(takes).cooling, say)
+        cool(equipment, session, say)
     for number, index in enumerate(todo, 1):
         count = counts[index]
         path, result.median = take(equipment, session, count.shot, 1, result.notes, say)

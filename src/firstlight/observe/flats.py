@@ -89,7 +89,7 @@ def take_flats(equipment: Equipment, session: Session, plan: FlatPlan, say: Say 
         between = f"{plan.shortest:g} to {plan.longest:g} s"
         raise InputError(f"flats: exposures from {between}; the first must be the shorter")
     check_room(session.folder / FOLDERS["flat"])
-    cool(equipment, session, 900.0, say)
+    cool(equipment, session, say)
     bias = _bias(equipment, session, plan)
     say(f"bias: {bias:.0f} adu")
     shots = [Shot("flat", 0.0, name, plan.gain, plan.offset, plan.binning) for name in plan.filters]

@@ -43,13 +43,16 @@ class IndiCamera:
         The server has no such camera, or it cannot be connected.
     """
 
-    def __init__(
-        self, server: IndiServer, device: str, save_in: str = "", download: float = DOWNLOAD, cooling: float = 900.0
-    ) -> None:
+    def __init__(self, server: IndiServer, device: str, save_in: str = "", download: float = DOWNLOAD) -> None:
         self.name, self.server = device, server
-        self.save_in, self.download, self._cooling = save_in, download, cooling
+        self.save_in, self.download = save_in, download
         self._prefix = "firstlight"
         self._described = ("", "")
+        self._prepare_driver()
+
+    def _prepare_driver(self) -> None:
+        """Connect, and say where frames go."""
+        server, device = self.server, self.name
         server.connect(device)
         server.get(device, "CCD_INFO")
         server.get(device, "CCD1")
@@ -57,10 +60,9 @@ class IndiCamera:
         if server.find(device, "CCD_TRANSFER_FORMAT"):
             server.choose(device, "CCD_TRANSFER_FORMAT", "FORMAT_FITS", doing="choosing FITS")
         if server.find(device, "UPLOAD_MODE"):
-            server.choose(
-                device, "UPLOAD_MODE", "UPLOAD_LOCAL" if save_in else "UPLOAD_CLIENT", doing="choosing where frames go"
-            )
-        elif save_in:
+            where = "UPLOAD_LOCAL" if self.save_in else "UPLOAD_CLIENT"
+            server.choose(device, "UPLOAD_MODE", where, doing="choosing where frames go")
+        elif self.save_in:
             raise EquipmentError(
                 f"{device}: cannot save frames on its own computer; leave the folder out of the profile"
             )
@@ -119,6 +121,9 @@ class IndiCamera:
         region: Region | None = None,
     ) -> Exposure:
         """Take one frame; on any error, and when the user interrupts, the exposure is ended."""
+        if self.server.find(self.name, "CCD1") is None:
+            # The driver has died and was started again by the server.
+            self._prepare_driver()
         exposure = self.server.get(self.name, "CCD_EXPOSURE")
         least, most = exposure.limits.get("CCD_EXPOSURE_VALUE", (0.0, 0.0))
         if least < most:

@@ -15,6 +15,8 @@ from firstlight.observe.focus_move import approach, check_reach, filter_shift
 from firstlight.observe.frames import FOLDERS, Session, Shot, check_room, n_there, save, stem_of
 
 Say = Callable[[str], None]
+COOLING = 900.0
+"""Seconds to wait for the sensor's temperature."""
 WARM = 0.6
 """Degrees from the wanted temperature at which frames are taken."""
 
@@ -42,8 +44,6 @@ class Plan:
     """Farthest, px of the guide camera."""
     settle: float = 60.0
     """Seconds to wait for the guider before each frame."""
-    cooling: float = 900.0
-    """Seconds to wait for the sensor's temperature."""
     retries: int = 1
     """Times that a frame is tried again when the camera fails."""
 
@@ -111,7 +111,7 @@ def run_sequence(equipment: Equipment, session: Session, plan: Plan, say: Say = 
     if not todo:
         result.ended = clock.now()
         return result
-    cool(equipment, session, plan.cooling, say)
+    cool(equipment, session, say)
     guiding = plan.guide and equipment.guider is not None
     try:
         if guiding:
@@ -178,6 +178,8 @@ def take(
                 raise
             notes.append(f"{shot.about}: {error}; tried again")
             say(f"  {error}; trying again")
+            # A driver that was started again has forgotten the cooling.
+            cool(equipment, session, say)
     path = save(session, shot, taken, equipment)
     return path, float(np.median(taken.data)) if taken.data.size else float("nan")
 
@@ -218,7 +220,7 @@ def _wait_for_guider(equipment: Equipment, plan: Plan, result: Result, say: Say)
         waited += 1.0
 
 
-def cool(equipment: Equipment, session: Session, patience: float, say: Say) -> None:
+def cool(equipment: Equipment, session: Session, say: Say, patience: float = COOLING) -> None:
     """Bring the sensor to the temperature of the profile, and wait for it.
 
     Raises
