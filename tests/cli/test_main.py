@@ -1,6 +1,7 @@
 """The command group: what it lists, how it fails, what it loads."""
 
 import importlib
+import signal
 import subprocess
 import sys
 
@@ -96,3 +97,15 @@ def test_as_a_program():
     assert done.stderr.startswith("error: missing argument 'FILE...'")
     done = subprocess.run([sys.executable, "-m", "firstlight", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout == f"firstlight {__version__}\n"
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGBUS"), reason="there is no such signal here")
+def test_a_process_that_dies_says_where_it_was():
+    """As of a file that is cut while it is mapped."""
+    program = (
+        "import os, signal; from firstlight.cli import main as program; "
+        "program.run = lambda arguments: os.kill(os.getpid(), signal.SIGBUS); program.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGBUS
+    assert "Bus error" in done.stderr

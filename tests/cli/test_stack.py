@@ -51,3 +51,25 @@ def test_a_misspelt_name_is_no_stack_of_the_others(tmp_path, frames, capsys):
     assert run(["stack", *map(str, frames), str(tmp_path / "none.fits"), "-o", str(tmp_path / "o.fits"), "-q"]) == 2
     assert "none.fits: there is no such file" in capsys.readouterr().err
     assert not (tmp_path / "o.fits").exists()
+
+
+def test_kinds_of_frames_are_not_combined_with_one_another(tmp_path, frames, capsys):
+    """A whole session given to `stack` made one image of its lights, darks and flats."""
+    header = fits.Header({"IMAGETYP": "DARK"})
+    dark = tmp_path / "dark.fits"
+    fits.writeto(dark, fits.getdata(frames[0]) - 200, header)
+    fits.setval(frames[1], "IMAGETYP", value="LIGHT")
+    argv = ["stack", *map(str, frames), str(dark), "-o", str(tmp_path / "o.fits"), "-q"]
+    assert run(argv) == 2
+    assert "3 lights, 1 dark: kinds of frames are not combined" in capsys.readouterr().err
+    assert run([*argv, "--mix"]) == 0
+
+
+@pytest.mark.parametrize("more", [["--registration-method", "stars"], ["--registration-framing", "mosaic"]])
+def test_mosaics_are_not_moved(tmp_path, frames, capsys, more):
+    for path in frames:
+        fits.setval(path, "BAYERPAT", value="RGGB")
+    argv = ["stack", *map(str, frames), "-o", str(tmp_path / "o.fits"), "-q"]
+    assert run([*argv, *more]) == 2
+    assert "a RGGB mosaic, whose colours would mix when it is moved; firstlight process" in capsys.readouterr().err
+    assert run(argv) == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import faulthandler
 import importlib
 import io
 import sys
@@ -176,4 +178,7 @@ def main() -> None:
         if getattr(sys, name) is None:
             # Closed by whoever started us (`>&-`): what is said goes nowhere, and the work is done.
             setattr(sys, name, io.StringIO())
+    with contextlib.suppress(OSError, ValueError, RuntimeError):
+        # Should the process itself die (a file cut while its pixels are being looked at), it says where it was.
+        faulthandler.enable()
     leave(run(sys.argv[1:]))

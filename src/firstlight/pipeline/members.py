@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -34,6 +35,10 @@ FAR_FROM_ZERO = 6.0
 """Exact zeros this many sigma off the background are a border, in files that have no flags."""
 PATTERNS = frozenset({Kind.BIAS, Kind.DARK, Kind.DARK_FLAT, Kind.MASTER_BIAS, Kind.MASTER_DARK})
 FLATS = frozenset({Kind.FLAT, Kind.MASTER_FLAT})
+_KINDS = {
+    Kind.BIAS: "bias", Kind.MASTER_BIAS: "bias", Kind.DARK: "dark", Kind.MASTER_DARK: "dark",
+    Kind.DARK_FLAT: "dark flat", **dict.fromkeys(FLATS, "flat"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,10 +178,11 @@ def variance_rows(beside: Beside, top: int, bottom: int) -> np.ndarray:
     return np.square(values, out=values) if beside.is_deviation else values
 
 
-def check_alike(members: Sequence[Member], mix: bool, panels: bool = False) -> None:
-    """Refuse files of different sizes, and (unless ``mix``) of different targets or filters.
+def check_alike(members: Sequence[Member], mix: bool, panels: bool = False, *, moved: bool = False) -> None:
+    """Refuse files of different sizes, and (unless ``mix``) of different kinds, targets or filters.
 
-    ``panels`` of a mosaic may differ in size, and their targets in what names the panel.
+    ``panels`` of a mosaic may differ in size, and their targets in what names the panel. Files of a CFA pattern cannot
+    be ``moved``.
 
     Raises
     ------
@@ -184,6 +190,19 @@ def check_alike(members: Sequence[Member], mix: bool, panels: bool = False) -> N
         Both sides of the mismatch are named.
     """
     first = members[0]
+    kinds = Counter(_KINDS.get(m.frame.meta.kind, "light") for m in members if m.frame.meta.kind is not Kind.UNKNOWN)
+    if len(kinds) > 1 and not mix:
+        told = ", ".join(f"{n} {kind}{'s' if n > 1 and kind != 'bias' else ''}" for kind, n in kinds.items())
+        raise InputError(
+            f"{told}: kinds of frames are not combined with one another; give those of one kind, such as the folder of "
+            "the lights; firstlight process SESSION makes masters, calibrates and stacks; --mix takes all as they are"
+        )
+    for member in members if moved else ():
+        if member.frame.meta.cfa and member.frame.shape[0] == 1:
+            raise InputError(
+                f"{member.name}: a {member.frame.meta.cfa} mosaic, whose colours would mix when it is moved; "
+                "firstlight process registers and stacks mosaics; or debayer the files first (firstlight cal:debayer)"
+            )
     for other in members[1:]:
         if other.frame.shape != first.frame.shape and not (panels and other.frame.shape[0] == first.frame.shape[0]):
             one, two = (f"{m.name} is {_size(m.frame.shape)}" for m in (first, other))

@@ -127,7 +127,7 @@ def stack_files(
         if not members:
             raise InputError(f"none of {len(paths)} files can be used; the first: {next(iter(run.set_aside.values()))}")
         mosaic = settings.registration.framing == "mosaic"
-        check_alike(members, settings.mix, mosaic)
+        check_alike(members, settings.mix, mosaic, moved=mosaic or not settings.registration.leaves_alone)
         if mosaic and settings.drizzle.scale:
             raise InputError("a mosaic is not drizzled; leave out --drizzle-scale or --registration-framing mosaic")
         if settings.drizzle.scale:
@@ -343,6 +343,8 @@ class _Run:
         if not best:
             raise InputError("none of the files can be registered; look at them, or combine them as they are")
         self.set_aside.update(failed)
+        if len(best) == 1 < len(members):
+            self.notes.append("no other file could be registered to this one: it stands alone")
         self.notes += placement_notes([placed for _, placed in best])
         self.notes += refinement_notes([(placed.light.name, placed.refinement) for _, placed in best])
         return (
