@@ -103,3 +103,9 @@ def test_help_lists_the_settings_by_section(capsys):
     assert "--select-fwhm" in part
     assert "--stack-low" not in part
     assert "``" not in shown
+
+
+def test_options_that_exclude_one_another_are_told_without_a_broken_name(tmp_path, capsys):
+    argv = ["process", str(tmp_path), "--drizzle-scale", "2", "--registration-framing", "mosaic"]
+    assert run(argv) == 2
+    assert capsys.readouterr().err.startswith("error: a mosaic is not drizzled")

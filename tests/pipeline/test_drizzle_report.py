@@ -132,3 +132,13 @@ def test_touched():
     assert touched(all_, 0.5, 2.0) == 1.0
     assert touched(one, 1.0, 1.0) == 1.0
     assert touched(one, 0.5, 2.0) == pytest.approx(0.25)
+
+
+def test_points_share_nothing():
+    """Each pixel of a frame is in one pixel of the result: sums are as noisy as their pixels promise."""
+    drizzler, stacked = drizzled(40, Drizzle(scale=1, pixfrac=0.5, kernel="point"))
+    assert correlation(drizzler) == 1.0
+    assert notes_of(drizzler, stacked)[0] == "drizzled to 1x, each pixel into one: their noise is independent"
+    values = stacked.mean[0, 20:220, 20:220]
+    blocks = values.reshape(50, 4, 50, 4).mean(axis=(1, 3))
+    assert 4 * blocks.std() == pytest.approx(values.std(), rel=0.06)

@@ -162,4 +162,5 @@ def settings_from(options: dict[str, Any], model: type[S] | None = None, base: S
         message = first["msg"].removeprefix("Value error, ")
         # What is wrong with several options together names them.
         given = "" if isinstance(first["input"], dict) else f"{first['input']!r}: "
-        raise SpecError(f"{flag}: {given}{message[0].lower()}{message[1:]}") from None
+        where = f"{flag}: " if first["loc"] else ""
+        raise SpecError(f"{where}{given}{message[0].lower()}{message[1:]}") from None

@@ -74,7 +74,9 @@ def summary_of(drizzler: Drizzler, stacked: Stacked) -> dict[str, Any]:
 
 
 def correlation(drizzler: Drizzler) -> float:
-    """Correlated-noise ratio R of the drop and pixel sizes."""
+    """Correlated-noise ratio R of the drop and pixel sizes; points are in one pixel each, and share nothing."""
+    if drizzler.drizzle.kernel == "point":
+        return 1.0
     enlarged = float(np.median([source.on_grid.scale for source in drizzler.sources]))
     return noise_ratio(drizzler.drizzle.pixfrac, drizzler.drizzle.scale * enlarged)
 
@@ -133,7 +135,9 @@ def notes_of(drizzler: Drizzler, stacked: Stacked) -> list[str]:
     """What an observer should know: correlated noise, and holes with their cure."""
     drizzle, n = drizzler.drizzle, len(drizzler.sources)
     notes = [
-        f"drizzled to {drizzle.scale:g}x, pixfrac {drizzle.pixfrac:g}: neighbouring pixels share drops; "
+        f"drizzled to {drizzle.scale:g}x, each pixel into one: their noise is independent"
+        if drizzle.kernel == "point"
+        else f"drizzled to {drizzle.scale:g}x, pixfrac {drizzle.pixfrac:g}: neighbouring pixels share drops; "
         f"noise of large areas is {correlation(drizzler):.2f} times what single pixels promise"
     ]
     if drizzle.reject and n < FEWEST_WITNESSES:
