@@ -118,6 +118,23 @@ def test_clouds_do_not_send_the_mount_away():
     assert np.abs(places[-10:]).max() < 2.5
 
 
+def test_clouds_over_hot_pixels_do_not_make_it_begin_anew():
+    """Thick, thin and thick again: the place of the star is that of before."""
+    clouds = ((60.0, 140.0, 0.1), (140.0, 220.0, 0.0), (220.0, 300.0, 0.03))
+    mount = SimulatedGuideMount(Faults(drift=(0.3, 1.0), clouds=clouds, **AIR))
+    camera = SimulatedGuideCamera(mount, GuideOptics(hot_pixels=150))
+    told: list[str] = []
+    guider = Guider(
+        camera, mount, clock=mount.clock, scale=2.0, calibration=true_calibration(mount),
+        watchers=(type("Told", (Watcher,), {"info": lambda self, text: told.append(text)})(),),
+    )  # fmt: skip
+    guider.begin()
+    for _ in range(170):
+        guider.step()
+    assert not [text for text in told if "anew" in text]
+    assert np.abs(mount.pointing()).max() < 3.0
+
+
 def test_a_star_lost_for_too_long_ends_guiding():
     settings = GuideSettings(give_up_after=60.0)
     rig = Rig(Faults(clouds=((20.0, 1e9, 0.0),)), settings)

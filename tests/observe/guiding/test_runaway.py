@@ -18,3 +18,10 @@ def test_noise_drift_and_dithers_are_no_runaway():
 def test_play_that_is_taken_up_while_the_star_drifts_is_none():
     runaway = Runaway(4.0)
     assert not any(runaway.sees(6.0 + 0.1 * k, pulsed=True) for k in range(20))
+
+
+def test_a_dither_begins_anew():
+    runaway = Runaway(4.0)
+    assert not any(runaway.sees(0.1 * k, pulsed=True) for k in range(6))
+    runaway.forget()
+    assert not runaway.sees(20.0, pulsed=True)

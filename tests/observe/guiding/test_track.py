@@ -107,6 +107,26 @@ def test_clouds_lose_the_stars_and_give_them_back():
     assert 2 <= lost <= 3
 
 
+def test_the_light_of_a_clear_sky_is_remembered_through_thin_clouds():
+    rig = Rig(Faults(clouds=((5.0, 205.0, 0.1),)), GuideOptics(hot_pixels=60))
+    light = rig.tracker.light
+    for _ in range(110):
+        assert np.hypot(*rig.error()) < 0.3
+    assert rig.tracker.light == pytest.approx(light, rel=0.15)
+
+
+def test_behind_clouds_hot_pixels_are_no_stars():
+    rig = Rig(Faults(clouds=((5.0, 1e9, 0.0),)), GuideOptics(hot_pixels=200))
+    rig.error()
+    for _ in range(6):
+        try:
+            rig.error()
+        except StarsLost:
+            continue
+    with pytest.raises(StarsLost):
+        rig.error()
+
+
 def test_a_frame_without_stars_cannot_begin():
     rig = Rig()
     rig.camera.flux *= 0.0

@@ -29,7 +29,7 @@ DITHER_AGGRESSIVENESS = 0.8
 UNSTEADY, DITHERING = 2.0, 4.0
 """Longest pulses while guiding is not steady, and while it dithers, against steady ones."""
 SIMILAR = 0.5
-"""Share of the stars of before that have to be seen before guiding begins anew on them."""
+"""Share of the stars of before, and of their light, that has to be seen before guiding begins anew."""
 WAIT = 0.2
 """s between two looks at a loop that works in another thread."""
 END = 30.0
@@ -278,6 +278,7 @@ class Guider:
         """No pulses; and after many such frames guiding begins anew on the stars that are there."""
         self._losses += 1
         self._last = None
+        self._runaway.forget()
         for axis in self._axes:
             axis.forget()
         self._see(now, None)
@@ -294,8 +295,9 @@ class Guider:
             except StarsLost:
                 pass
             else:
-                before = self.origin.n_stars if self.origin else 1
-                if found.n_stars >= SIMILAR * before:
+                # What shines through clouds is few, faint, or no star at all.
+                clear = fresh.light >= SIMILAR * self._tracker.light
+                if clear and found.n_stars >= SIMILAR * (self.origin.n_stars if self.origin else 1):
                     self._tracker, self.origin, self.lock, self._losses = fresh, found, (0.0, 0.0), 0
                     # The mount may have gone over to the other side of the pier meanwhile.
                     self._be_here()
@@ -314,12 +316,10 @@ class Guider:
         if self._last is not None:
             self._last = replace(self._last, dx=self._last.dx - dx, dy=self._last.dy - dy)
         self.lock, self._dithering = wish, True
-        self._tell("dithered", dx, dy, self._place_on_sensor())
-        self._tell("settling", "settling")
-
-    def _place_on_sensor(self) -> tuple[float, float]:
+        self._runaway.forget()
         x, y = self.origin.place if self.origin else (0.0, 0.0)
-        return x + self.lock[0], y + self.lock[1]
+        self._tell("dithered", dx, dy, (x + wish[0], y + wish[1]))
+        self._tell("settling", "settling")
 
     def calibrate(self) -> Calibration:
         """Measure what pulses do, and guide with that from now on."""

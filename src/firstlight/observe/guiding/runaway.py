@@ -21,6 +21,10 @@ class Runaway:
         self._least = least
         self._rising: list[float] = []
 
+    def forget(self) -> None:
+        """The star was lost, or its place was changed: what follows is no consequence of the pulses before."""
+        self._rising.clear()
+
     def sees(self, distance: float, pulsed: bool) -> bool:
         """The distance of the star from its place, and whether a pulse follows; True where it must end."""
         if self._rising and distance <= self._rising[-1]:

@@ -14,6 +14,10 @@ from firstlight.ops.inspect.stars import FindStars, find_stars
 
 CELL = 4.0
 """px; pairs of stars that agree on a shift within about this vote for it together."""
+UNLIKE = 50.0
+"""Factor by which no star changes its light, however thick the clouds are through which it is still seen."""
+ALIKE = 5.0
+"""Factor by which stars of one frame may differ in how much of their light comes through."""
 CLOSE = 3.0
 """px; a star further than this from where the others say it should be is another one."""
 TOO_BRIGHT, TOO_FAINT = 2.5, 0.25
@@ -26,6 +30,10 @@ STEADY = 30
 """Frames over which the places of stars are averaged."""
 CENTROID_FLOOR = 0.05
 """px; what seeing and pixels leave of the accuracy of a bright star."""
+WIDEST = 30.0
+"""px, FWHM."""
+BRIGHTEST = 5
+"""Stars whose light tells whether the sky is clear."""
 FULL = 0.99
 """Share of what 8 or 16 bits hold from which on a pixel counts as full."""
 HOT = 8.0
@@ -80,6 +88,7 @@ class Tracker:
         self._known = _Known.empty()
         self._new = _Known.empty()
         self._last = np.zeros(2)
+        self._fwhm = 0.0
 
     def begin(self, data: np.ndarray) -> Offset:
         """Take this frame as the one that all later ones are compared with.
@@ -89,11 +98,13 @@ class Tracker:
         StarsLost
             It shows no star.
         """
+        self._fwhm = 0.0
         plane, stars = self._look(data)
         if len(stars) == 0 and self.settings.method == "stars":
             raise StarsLost("no star: none stands out of the noise")
         self._known = _Known.of(stars)
         self._new, self._last, self._reference = _Known.empty(), np.zeros(2), plane
+        self._fwhm = float(np.median(stars.fwhm)) if len(stars) else 0.0
         return _offset(0.0, 0.0, stars, len(stars))
 
     def find(self, data: np.ndarray) -> Offset:
@@ -126,6 +137,11 @@ class Tracker:
         """Look for the stars around this offset."""
         self._last = np.array([dx, dy], dtype=float)
 
+    @property
+    def light(self) -> float:
+        """Of the brightest stars together, adu."""
+        return float(np.sort(self._known.flux)[-BRIGHTEST:].sum())
+
     def _calibrated(self, data: np.ndarray) -> np.ndarray:
         plane = np.asarray(data, dtype=np.float32)
         if self._dark is not None:
@@ -144,7 +160,9 @@ class Tracker:
         full = FULL * np.iinfo(data.dtype).max if whole else np.inf
         if self._dark is not None:
             full -= float(np.median(self._dark))
-        wanted = FindStars(threshold=self.settings.threshold, max_stars=3 * self.settings.max_stars)
+        # The width is that of the stars of before: behind clouds, hot pixels are not taken for sharper stars.
+        most = 3 * self.settings.max_stars
+        wanted = FindStars(threshold=self.settings.threshold, max_stars=most, fwhm=min(self._fwhm, WIDEST))
         stars, _ = find_stars(plane, wanted, excluded=self._hot, saturation=full)
         # Cut off by the border, a star seems to stand still while it leaves.
         margin = np.maximum(3.0, 1.5 * stars.fwhm)
@@ -159,7 +177,7 @@ class Tracker:
         difference = stars.positions[:, None] - known.positions[None]
         ratio = stars.flux[:, None] / known.flux[None]
         away = np.hypot(*np.moveaxis(difference - self._last, -1, 0))
-        i, j = np.nonzero((away < self.settings.distance) & (ratio > 0.05) & (ratio < 5.0))
+        i, j = np.nonzero((away < self.settings.distance) & (ratio > 1 / UNLIKE) & (ratio < UNLIKE))
         if len(i) == 0:
             raise StarsLost("the stars found are not those that guiding began with")
         votes = difference[i, j]
@@ -171,6 +189,9 @@ class Tracker:
         shift = np.median(votes[near[best]], axis=0)
         chosen = np.hypot(*(votes - shift).T) < CLOSE
         i, j = i[chosen], j[chosen]
+        share = ratio[i, j] / np.median(ratio[i, j])
+        alike = (share > 1 / ALIKE) & (share < ALIKE)
+        i, j = i[alike], j[alike]
         if len(i) == 0:
             raise StarsLost("the stars found do not agree on a shift")
         # One to one: the nearest of those that compete.
@@ -193,17 +214,20 @@ class Tracker:
     def _learn(self, stars: Stars, i: np.ndarray, j: np.ndarray, shift: np.ndarray, shape: tuple[int, int]) -> None:
         """Steady the places of known stars, get to know new ones, give up those that are gone."""
         places = stars.positions - shift
+        self._fwhm += (float(np.median(stars.fwhm[i])) - self._fwhm) / STEADY
         known, new = self._known, self._new
-        known.see(j, places[i], stars.flux[i])
+        # Against their light of a clear sky; one star alone does not tell clouds from itself.
+        flux = stars.flux / float(np.median(stars.flux[i] / known.flux[j])) if len(i) > 1 else stars.flux
+        known.see(j, places[i], flux[i])
         free = np.setdiff1d(np.arange(len(stars)), i)
         if len(free):
             if len(new.flux):
                 away = np.hypot(*np.moveaxis(places[free][:, None] - new.positions[None], -1, 0))
                 nearest = np.argmin(away, axis=1)
                 again = away[np.arange(len(free)), nearest] < 1.0
-                new.see(nearest[again], places[free[again]], stars.flux[free[again]])
+                new.see(nearest[again], places[free[again]], flux[free[again]])
                 free = free[~again]
-            new.add(places[free], stars.flux[free])
+            new.add(places[free], flux[free])
         height, width = shape
         now = known.positions + shift
         in_sight = (now[:, 0] > 5) & (now[:, 1] > 5) & (now[:, 0] < width - 6) & (now[:, 1] < height - 6)
