@@ -95,6 +95,22 @@ def test_wrong_requests_are_refused_before_they_are_sent(server):
     assert not [name for name, _ in server.received if name == "POS"]
 
 
+def test_what_a_driver_defines_late_is_waited_for(server):
+    def connecting(mock, values):
+        def define():
+            mock.tell("Focus", "CONNECTION", values)
+            for name in ("FIRST", "SECOND"):
+                time.sleep(0.2)
+                mock.add("Focus", name, "number", {"X": 1})
+
+        threading.Thread(target=define).start()
+
+    server.on("Focus", "CONNECTION", connecting)
+    with IndiServer(server.address, 5) as indi:
+        indi.connect("Focus")
+        assert {"FIRST", "SECOND"} <= set(indi.properties("Focus"))
+
+
 def test_nobody_there():
     with MockIndi() as mock:
         address = mock.address

@@ -21,6 +21,8 @@ from firstlight.observe.indi_property import Property, is_same, property_of
 PORT = 7624
 ANSWER = 15.0
 """Seconds in which a server or a driver has to answer."""
+QUIET = 0.6
+"""Seconds without a new property after which a device has told them all."""
 SLICE = 0.5
 """Seconds between two looks at whether the connection stands."""
 
@@ -57,6 +59,8 @@ class IndiServer:
         self.timeout = timeout
         self._table: dict[str, dict[str, Property]] = {}
         self._messages: dict[str, str] = {}
+        self._defined: dict[str, float] = {}
+        """When the newest property of a device has come."""
         self._changed = threading.Condition()
         self._lost = ""
         self._made = False
@@ -225,6 +229,15 @@ class IndiServer:
             self._refuse_unknown(device)
             raise
         self.choose(device, "CONNECTION", "CONNECT", timeout, "connecting")
+        self._settle(device)
+
+    def _settle(self, device: str) -> None:
+        """Drivers define their properties one after the other: wait until none has come for a while."""
+        end = time.monotonic() + self.timeout
+        with self._changed:
+            while (now := time.monotonic()) < end and now - self._defined.get(device, now) < QUIET:
+                self._check()
+                self._changed.wait(0.05)
 
     def take_blobs(self, device: str) -> None:
         """Have the server send what this device measures."""
@@ -336,6 +349,8 @@ class IndiServer:
             elif kind in ("Define", "DefineBLOB", "Set", "SetBLOB"):
                 known = self._table.setdefault(event.devicename, {})
                 old = known.get(event.vectorname)
+                if old is None:
+                    self._defined[event.devicename] = time.monotonic()
                 if message := getattr(event, "message", ""):
                     self._messages[event.devicename] = message
                 known[event.vectorname] = property_of(event, 0 if old is None else old.count + 1)
