@@ -37,6 +37,7 @@ def test_a_mount_that_is_off_is_brought_home(tmp_path, sync):
     assert (rig.mount.error == (0.4, -0.3)) is not sync
 
 
+@pytest.mark.slow
 def test_real_plates(tmp_path):
     """Stars of the catalogue as the simulated camera sees them; nothing is told but what a header tells."""
     near = cone("auto", *TARGET, 1.5)

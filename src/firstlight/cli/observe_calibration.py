@@ -61,12 +61,13 @@ def flats(folder: Path, filters: tuple[str, ...], dark_flats: int, no_bell: bool
     with ended_properly(), equipment_of(profile, need, ("wheel", "focuser")) as found:
         named = filters or ((found.wheel.current,) if found.wheel else ("",))
         result = take_flats(found, session, FlatPlan(tuple(named), **options), click.echo)
-        if dark_flats and result.files:
-            click.echo("dark flats: close the camera's cover")
-            click.pause("press a key when it is dark")
-            more = take_darks(found, session, darks_for(session, "dark flat", dark_flats), click.echo)
-            result.counts += more.counts
-            result.files += more.files
+        if dark_flats and any(count.before or count.taken for count in result.counts):
+            if click.confirm("Dark flats come next. Is the camera dark?"):
+                more = take_darks(found, session, darks_for(session, "dark flat", dark_flats), click.echo)
+                result.counts += more.counts
+                result.files += more.files
+            else:
+                result.notes.append(f"no dark flats were taken; later: firstlight observe darks {folder} --for flats")
     return tell_result(result, not no_bell)
 
 

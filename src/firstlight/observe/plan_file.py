@@ -11,7 +11,7 @@ from firstlight.errors import InputError, SpecError, nearest
 from firstlight.observe.frames import Shot
 from firstlight.observe.sequence import Take
 
-_TAKE = re.compile(r"(?:(?P<filter>.*):)?(?P<seconds>\d*\.?\d+) *s? *[x*] *(?P<count>\d+)")
+_TAKE = re.compile(r"(?:(?P<filter>.*):)? *(?P<seconds>\d*\.?\d+) *s? *[x*] *(?P<count>\d+)")
 _KEYS: dict[str, type | tuple[type, ...]] = {
     "takes": list, "object": str, "at": str, "observer": str, "folder": str, "cycle": int, "gain": (int, float),
     "offset": (int, float), "binning": int, "goto": bool, "guide": bool, "dither_every": int, "dither": (int, float),
