@@ -107,7 +107,7 @@ def measure_light(
         smooth_mosaic(band.data[0], plane)
     else:
         plane = band.data[0]
-    if sum(len(ys) for ys, _ in band.missing) == band.data.size:
+    if sum(len(ys) for ys, _ in band.missing) >= band.data.size:
         raise FrameError(f"{frame.path.name}: none of its pixels holds a number; it shows nothing")
     refuse_blank(frame.path.name, band.data)
     level, noise = channel_statistics(band.data, frame.meta.cfa)
