@@ -54,7 +54,7 @@ def test_a_linear_picture_is_refused_before_the_work(files, tmp_path, capsys, mo
     worked = []
     monkeypatch.setattr(combine_channels, "combine_channels", lambda *a, **k: worked.append(a))
     assert run(["combine", str(tmp_path / "out.png"), *map(str, files), "--align", "none"]) == 2
-    assert "add a stretch as the last step" in capsys.readouterr().err
+    assert "add a stretch as the last of --steps" in capsys.readouterr().err
     assert not worked
 
 

@@ -201,12 +201,12 @@ def _stretches(steps: Sequence[Step]) -> bool:
     return any(step.gives == "stretched" for step in steps)
 
 
-def refuse_linear(target: Path) -> None:
-    """Say that a linear image shall not become a picture for the eye."""
+def refuse_linear(target: Path, steps: str = "step") -> None:
+    """Say that a linear image shall not become a picture for the eye; ``steps``: what the command calls them."""
     from firstlight.ops.registry import operations
 
     names = ", ".join(o.id for o in operations().values() if o.family == "stretch")
     raise InputError(
         f"{target}: the image would still be linear, and {target.suffix} is for the eye: nearly all of it would be "
-        f"black; add a stretch as the last step ({names}), or write .fits or .tif"
+        f"black; add a stretch as the last {steps} ({names}), or write .fits or .tif"
     )

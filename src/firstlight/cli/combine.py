@@ -89,7 +89,7 @@ def command(
     from firstlight.pipeline.hands import hands
 
     if target.suffix.lower() in FOR_THE_EYE and stays_linear(mode, sources, chains):
-        refuse_linear(target)
+        refuse_linear(target, "of --steps")
     settings = ChannelSettings(align=align, framing=framing, in_order=in_order)  # type: ignore[arg-type]
     with hands():
         result = combine_channels(mode, sources, values, settings, reference=reference, chains=chains)

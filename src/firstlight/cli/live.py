@@ -55,7 +55,7 @@ def command(folder: Path, output: Path | None, masters: Path | None, once: bool,
 
 def summary(result: LiveResult) -> str:
     """What has become of the frames, in words."""
-    lines = [f"{name}: {n} frames" for name, n in result.stacks] or ["Nothing was stacked."]
+    lines = [f"{name}: {n} frame{'s' * (n != 1)}" for name, n in result.stacks] or ["Nothing was stacked."]
     lines.append(", ".join(f"{n} {state}" for state, n in sorted(result.counts.items())) or "No frames were seen.")
     if result.set_aside:
         lines.append(f"Set aside ({len(result.set_aside)}):")
@@ -64,5 +64,5 @@ def summary(result: LiveResult) -> str:
             for name, reason in sorted(result.set_aside.items())
         ]
     if result.waiting:
-        lines.append(f"{result.waiting} files wait for the next start.")
+        lines.append(f"{result.waiting} file{'s wait' if result.waiting > 1 else ' waits'} for the next start.")
     return "\n".join([*lines, f"Products: {result.output}"])
