@@ -12,7 +12,7 @@ from firstlight.errors import EquipmentError
 from firstlight.observe.equipment import Pointing
 from firstlight.observe.guiding.axes import Calibration
 from firstlight.observe.guiding.calibrate import Step, calibrate
-from firstlight.observe.guiding.settings import GuideSettings
+from firstlight.observe.guiding.settings import GuideSettings, Track
 from firstlight.observe.guiding.simulated import (
     Faults,
     GuideOptics,
@@ -92,6 +92,15 @@ def test_a_real_tilt_between_the_axes_is_kept():
     found = calibrate(camera, mount, SETTINGS, clock=mount.clock)
     assert abs(found.orthogonality) == pytest.approx(8.0, abs=0.5)
     assert_true(found, mount, camera.optics)
+
+
+def test_a_long_telescope_and_a_fast_mount():
+    """0.3 arcsec/px and 15 arcsec/s: the first pulses of 0.3 s move the star by 15 px each."""
+    optics = GuideOptics(pixel_scale=0.3, blur=0.8, size=(480, 640), n_stars=60)
+    mount, camera = equipment(Faults(), optics, guide_rate=15.0)
+    found = calibrate(camera, mount, GuideSettings(track=Track(distance=120)), clock=mount.clock)
+    assert_true(found, mount, optics)
+    assert min(found.pulses) < 0.3
 
 
 def test_a_mount_that_does_not_hear_is_told_so():

@@ -24,6 +24,12 @@ CAUGHT = 2.0
 """px, or four times the scatter of the frames, by which the star moves once the gear has caught."""
 LONGER = (1.3, 5.0)
 """Pulses grow by at least and at most this factor."""
+AMPLE = 1.5
+"""Longer pulses aim at so many times the distance that is asked for."""
+FEWEST, SHORTER = 5, 0.3
+"""Where fewer pulses bring the star to the end of where it may go, they become shorter by this factor."""
+GENTLY = 1.3
+"""Factor by which pulses that take up the play grow."""
 SURE = 3.0
 """An angle that differs from 90 degrees by more than so many standard errors is believed."""
 SQUARE = 15.0
@@ -171,11 +177,16 @@ class _Calibration:
             leg = _Leg()
             self._note(leg, 0.0)
             moved = self._go(leg, axis, first, pulse, c.steps)
-            if moved >= c.distance:
+            few = len(leg.pulses) <= FEWEST
+            if moved >= c.distance and not few:
                 break
-            if pulse >= c.max_pulse or attempt == c.attempts - 1:
+            if attempt == c.attempts - 1 or (pulse >= c.max_pulse and not few):
                 self._refuse(axis, moved, pulse)
-            pulse = min(c.max_pulse, pulse * min(max(1.2 * c.distance / max(moved, 0.1), LONGER[0]), LONGER[1]))
+            if few:
+                self._go(_Leg(), axis, -first, pulse, c.steps, moved)
+                pulse *= SHORTER
+            else:
+                pulse = min(c.max_pulse, pulse * min(max(AMPLE * c.distance / max(moved, 0.1), LONGER[0]), LONGER[1]))
         # As far back as it came, however long the play; and once more to and fro.
         for direction in (-first, first, -first):
             self._go(leg, axis, direction, pulse, c.steps, moved)
@@ -183,14 +194,14 @@ class _Calibration:
 
     def _clear(self, axis: Direction, direction: int, pulse: float, most: float) -> None:
         """Pulses to one side until the star moves."""
-        before, spent = self._last, 0.0
-        pulse = max(pulse, most / 20.0) if most else 0.0
+        before, spent, number = self._last, 0.0, 0
         while spent < most:
             self._pulse(axis, direction * pulse)
-            spent += pulse
-            offset = self._look("Backlash", round(spent / pulse))
+            spent, number = spent + pulse, number + 1
+            offset = self._look("Backlash", number)
             if math.hypot(offset.dx - before.dx, offset.dy - before.dy) > max(CAUGHT, 4 * self._noise):
                 return
+            pulse = min(pulse * GENTLY, max(pulse, most / 10.0))
 
     def _go(
         self, leg: _Leg, axis: Direction, direction: int, pulse: float, steps: int, distance: float | None = None
