@@ -74,7 +74,7 @@ def goto(target: tuple[str, ...], no_sync: bool, no_solve: bool, unpark: bool, p
     how = Centring(sync=not no_sync, **options)
     check_place(place)
     need = ("mount",) if no_solve else ("mount", "camera")
-    with ended_properly(), equipment_of(profile, need, ("focuser",)) as found:
+    with ended_properly(), equipment_of(profile, need) as found:
         if unpark:
             found.mount.unpark()  # type: ignore[union-attr]
         if no_solve:
