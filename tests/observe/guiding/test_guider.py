@@ -264,6 +264,17 @@ def test_ctrl_c_stops_the_mount():
     assert stopped
 
 
+@pytest.mark.parametrize(("state", "told"), [({"parked": True}, "is parked"), ({"tracking": False}, "does not track")])
+def test_a_mount_that_is_parked_or_stands_still_gets_no_pulse(state, told):
+    rig = Rig()
+    for name, value in state.items():
+        setattr(rig.mount, name, value)
+    for begin in (rig.guider.start, rig.guider.calibrate):
+        with pytest.raises(EquipmentError, match=told):
+            begin()
+    assert rig.mount.pulses == []
+
+
 def test_no_star_no_guiding():
     rig = Rig()
     rig.camera.flux *= 0.0

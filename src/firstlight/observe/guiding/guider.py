@@ -17,7 +17,7 @@ from firstlight.observe.guiding.calibrate import calibrate
 from firstlight.observe.guiding.control import axes_of
 from firstlight.observe.guiding.dither import random_place
 from firstlight.observe.guiding.frames import take_frame
-from firstlight.observe.guiding.plausible import refuse_unlikely
+from firstlight.observe.guiding.plausible import refuse_unlikely, refuse_unready
 from firstlight.observe.guiding.runaway import Runaway
 from firstlight.observe.guiding.settings import GuideSettings
 from firstlight.observe.guiding.settling import Settling
@@ -149,6 +149,7 @@ class Guider:
         self._stopping.clear()
         self.problem = None
         try:
+            refuse_unready(self.mount)
             fresh = self.calibration is None
             (self.calibration or self._calibrated()).check()
             self._be_here(keep_drift=fresh)
@@ -323,11 +324,8 @@ class Guider:
 
     def calibrate(self) -> Calibration:
         """Measure what pulses do, and guide with that from now on."""
-        try:
-            return self._calibrated()
-        except BaseException:
-            self._quiet()
-            raise
+        refuse_unready(self.mount)
+        return self._calibrated()
 
     def _calibrated(self) -> Calibration:
         self._tell("calibration_begins", self)

@@ -1,9 +1,11 @@
-"""Is what was found on a guide frame the guide star?"""
+"""Can the mount be guided, and is what was found on a guide frame the guide star?"""
 
 from __future__ import annotations
 
 import math
 
+from firstlight.errors import EquipmentError
+from firstlight.observe.equipment import Mount
 from firstlight.observe.guiding.axes import Calibration
 from firstlight.observe.guiding.settings import Track
 from firstlight.observe.guiding.step import GuideStep
@@ -45,3 +47,19 @@ def refuse_unlikely(
     speed = moved * scale / max(now.time - before.time, 0.1)
     if speed > track.max_speed:
         raise StarsLost(f"the star moved by {speed:.0f} arcsec/s; {track.max_speed:g} arcsec/s are believed")
+
+
+def refuse_unready(mount: Mount | None) -> None:
+    """Refuse a mount that is parked or stands still.
+
+    Raises
+    ------
+    EquipmentError
+        It says so; what to do stands in the message.
+    """
+    if mount is None:
+        return
+    if mount.parked:
+        raise EquipmentError(f"{mount.name}: is parked; unpark it, and go to the target (`firstlight observe goto`)")
+    if not mount.tracking:
+        raise EquipmentError(f"{mount.name}: does not track; go to the target first (`firstlight observe goto`)")
