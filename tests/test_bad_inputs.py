@@ -35,6 +35,7 @@ COMMAND_LINES = {
     "measure": "measure BAD -o OUT",
     "meta": "meta show BAD",
     "meta edit": "meta edit BAD --set OBJECT=M1",
+    "observe": "observe guide-log BAD",
     "organize": "organize BAD OUT",
     "photometry": "photometry BAD -o OUT",
     "picture": "picture BAD OUT.png",

@@ -21,6 +21,7 @@ FILES = {
     "combine": ("combine OUT.fits BAD BAD BAD", ANY),
     "continuum": ("continuum BAD BAD -o OUT.fits", FITS),
     "cutout": ("cutout BAD OUT.fits --ra 10 --dec 10 --size 0.1", ANY),
+    "observe": ("observe guide-log BAD --plot OUT.png", ()),
     "library history": ("library history -o OUT.csv", ()),
     "picture": ("picture BAD OUT.png", ANY),
     "recipe new": ("recipe new OUT.toml", ()),

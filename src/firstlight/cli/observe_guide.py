@@ -14,6 +14,7 @@ import click
 from firstlight.cli.observe_options import ended_properly, profile_of, profile_options
 from firstlight.cli.settings import SettingsCommand, options_of, settings_from
 from firstlight.cli.tables import show_table
+from firstlight.io.targets import check_target
 from firstlight.observe.guiding.settings import GuideSettings
 from firstlight.observe.guiding.watcher import Watcher
 
@@ -316,6 +317,9 @@ def calibrate(
 @click.option("--plot", type=click.Path(path_type=Path), help="Draw the longest session as PNG.")
 def guide_log(files: tuple[Path, ...], plot: Path | None) -> dict[str, Any]:
     """How well was guided: figures of guide logs of firstlight, PHD2 and KStars."""
+    if plot is not None:
+        # Drawn anew each time the log is looked at.
+        check_target(plot, files, overwrite=True, endings=(".png",))
     from firstlight.observe.guiding.log_reader import read_guide_log
     from firstlight.observe.guiding.summary import draw_guiding, rms_of
 
