@@ -47,7 +47,7 @@ from firstlight.kernels.reject import (
     middle_of,
 )
 from firstlight.kernels.steep import GROUPS, median_of_tile, steep_row
-from firstlight.kernels.tiles import TILE, first_sample, rank, settled, sort_tile
+from firstlight.kernels.tiles import TILE, first_sample, rank, settled, sort_tile, spread_at
 
 CENTRE = 5
 """Row of a table that follows those of the limits: what sums are taken about."""
@@ -289,7 +289,7 @@ def combine(
                         inverse = 1 / (total * total)
                         for p in range(max(left - start, 0), min(count, right - start)):
                             value = line[start + p - a]
-                            spread = noise_sum + photon_sum * max(value - level, np.float32(0.0))
+                            spread = spread_at(noise_sum, photon_sum, value - level)
                             if from_scatter:
                                 offset = found[TOTAL, p] / total
                                 scatter = max(found[SQUARES, p] / total - offset * offset, np.float32(0.0))

@@ -6,6 +6,7 @@ import numpy as np
 
 from firstlight.kernels.drizzle import CELL, MISSING, TOO_HIGH, TOO_LOW, place
 from firstlight.kernels.jit import kernel
+from firstlight.kernels.tiles import spread_at
 
 GROW = 0.6
 """A neighbour of an outlier is one itself at this share of the limit: trails and cosmic rays have soft edges."""
@@ -108,7 +109,7 @@ def measure_excess(
                 curved = _cubic(plane, px, py)
                 expected = curved if abs(curved) < np.inf else expected
             light = max(expected - level[c], 0.0)
-            variance = noise[c] + photons[c] * light
+            variance = spread_at(noise[c], photons[c], expected - level[c])
             variances[row, column] = variance
             known = spread[c, int(py + 0.5), int(px + 0.5)]
             sigma = np.sqrt(variance + doubt[c] * light + known)

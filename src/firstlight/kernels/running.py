@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from firstlight.kernels.jit import kernel
+from firstlight.kernels.tiles import spread_at
 
 QUIET = 2.0
 """Sigma: what noise alone explains so well needs no look at the neighbours (19 pixels of 20)."""
@@ -15,9 +16,8 @@ REACH = 2
 
 
 @kernel
-def _expected(scatter, count, mean, noise, photons, level, trust):
+def _expected(scatter, count, model, trust):
     """Variance of a sample of weight 1: the noise model, as if it had been seen ``trust`` times, and the scatter."""
-    model = noise + photons * max(mean - level, np.float32(0.0))
     return (trust * model + scatter) / (trust + max(count - 1, 0))
 
 
@@ -39,7 +39,8 @@ def deviations(sample, mean, scatter, weight, count, own, noise, photons, level,
             if count[y, x] == 0:
                 out[y, x] = 0.0
                 continue
-            one = _expected(scatter[y, x], count[y, x], mean[y, x], noise, photons, level, trust)
+            model = noise + photons * max(mean[y, x] - level, np.float32(0.0))
+            one = _expected(scatter[y, x], count[y, x], model, trust)
             settled = one / weight[y, x]
             spread = one / own + settled
             off = (value - mean[y, x]) / np.sqrt(spread)
@@ -108,5 +109,6 @@ def settle(mean, scatter, weight, count, noise, photons, level, trust, out):
             if count[y, x] == 0:
                 out[y, x] = 0.0
             else:
-                one = _expected(scatter[y, x], count[y, x], mean[y, x], noise, photons, level, trust)
+                model = spread_at(noise, photons, mean[y, x] - level)
+                one = _expected(scatter[y, x], count[y, x], model, trust)
                 out[y, x] = one / weight[y, x]

@@ -11,6 +11,8 @@ TILE = 64
 """Pixels of a tile: 60 frames of it fill 15 kB, less than the first-level cache."""
 
 TOTAL, SUM, SQUARES, NOISE_SUM, PHOTON_SUM = range(5)
+DARKEST = np.float32(0.25)
+"""Variance of the darkest places over that at the level of the sky: there the readings make it."""
 KEPT, LOW, HIGH = range(3)
 """Rows of what is added up for each pixel of a tile."""
 
@@ -77,6 +79,16 @@ def sort_tile(ranked, pairs):
 
 
 @exact_kernel
+def spread_at(noise, photons, signal):
+    """Variance where so much light stands above the level at which it is ``noise``; of less light there is less.
+
+    To count the light above the level alone would take half of the noise about it for light: 1.4 % too much for a
+    stack of 8 frames with a noise of 10 e-.
+    """
+    return max(noise + photons * signal, DARKEST * noise)
+
+
+@exact_kernel
 def settled(added, counts, p, centre, exact, level, from_scatter):
     """Mean (the centre itself if ``exact``) and its variance from what was added up for pixel p of a tile."""
     total = added[TOTAL, p]
@@ -88,5 +100,4 @@ def settled(added, counts, p, centre, exact, level, from_scatter):
         n = counts[KEPT, p]
         scatter = max(added[SQUARES, p] / total - offset * offset, np.float32(0.0))
         return value, np.float32(scatter / (n - 1)) if n > 1 else np.float32(np.nan)
-    spread = added[NOISE_SUM, p] + added[PHOTON_SUM, p] * max(value - level, np.float32(0.0))
-    return value, spread / (total * total)
+    return value, spread_at(added[NOISE_SUM, p], added[PHOTON_SUM, p], value - level) / (total * total)

@@ -14,6 +14,7 @@ from firstlight.io.frame import Frame
 from firstlight.io.mapping import CannotMap, mapped, watched
 from firstlight.kernels.calibrate import any_at_or_above
 from firstlight.kernels.carry import carry
+from firstlight.kernels.tiles import DARKEST
 from firstlight.library.raw import adu_rows
 from firstlight.model.buffers import Buffers
 from firstlight.model.flags import Flag
@@ -28,7 +29,7 @@ from firstlight.ops.align.resample import (
     turns_little,
     withdraw_near,
 )
-from firstlight.ops.stack.combine import OF_ARRAYS, Combine, Combined, FrameTerms, combine_cube
+from firstlight.ops.stack.combine import OF_ARRAYS, Combine, Combined, FrameTerms, combine_cube, correct_variance
 from firstlight.ops.stack.factors import median_factors
 from firstlight.ops.stack.samples import BIG_ENDIAN, Samples
 from firstlight.pipeline.calibration import Calibration
@@ -304,6 +305,8 @@ class FileEngine:
         )  # fmt: skip
         if method in MEDIANS:
             variance *= median_factors(n)[combined.kept.reshape(-1)] ** 2
+        elif self.combine.rejects and method not in OF_THEIR_OWN:
+            correct_variance(combined.variance, combined.measured, self.combine, terms)
         return coverage.reshape(size)
 
     def _read(
@@ -344,8 +347,9 @@ class FileEngine:
         else:
             electrons = member.frame.meta.gain or np.inf
             for channel in range(len(data)):
-                signal = np.maximum(data[channel] - np.float32(member.level[channel]), 0)
-                variances[channel] = signal / np.float32(electrons) + np.float32(member.noise[channel] ** 2)
+                noise = np.float32(member.noise[channel] ** 2)
+                signal = data[channel] - np.float32(member.level[channel])
+                np.maximum(signal / np.float32(electrons) + noise, DARKEST * noise, out=variances[channel])
         if member.beside.coverage is not None:
             adu_rows(member.beside.coverage, top, bottom, out=counts)
             data[counts <= 0] = np.nan

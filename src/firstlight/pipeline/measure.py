@@ -20,6 +20,7 @@ from firstlight.ops.inspect.stars import FindStars, find_stars
 from firstlight.pipeline.calibration import Calibration
 from firstlight.pipeline.clean import Clean, cleaned
 from firstlight.pipeline.local import measure_cells
+from firstlight.pipeline.sky_noise import noise_of_sky
 
 SPIKE_SIGMA = 2.5
 """A pixel this far off its neighbours is remembered: noise does that to one in eighty, and hardly twice to the same."""
@@ -127,10 +128,10 @@ def measure_light(
 def channel_statistics(planes: np.ndarray, cfa: str | None, apart: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """Background level and noise per pixel of each colour, float64 (channels,).
 
-    The level is the mode-like 3 median - 2 mean of values clipped at 3 sigma; the noise is the MAD of differences of
-    neighbours of the same colour, in which sky gradients and nebulae vanish. Both from about 60,000 pixels: the level
-    is right to a hundredth of the noise. Resampled pixels are alike within the reach of the kernel: there the
-    neighbours must lie so far ``apart``. Values that are not finite are left out.
+    The level is the mode-like 3 median - 2 mean of values clipped at 3 sigma; for the noise see
+    `firstlight.pipeline.sky_noise`. Both from about 60,000 pixels: the level is right to a hundredth of the noise.
+    Resampled pixels are alike within the reach of the kernel: neighbours that are compared must lie so far ``apart``.
+    Values that are not finite are left out.
     """
     samples: list[list[np.ndarray]]
     if cfa:
@@ -141,16 +142,15 @@ def channel_statistics(planes: np.ndarray, cfa: str | None, apart: int = 1) -> t
         samples = [[plane] for plane in planes]
     levels, noises = [], []
     for parts in samples:
-        values, differences = [], []
+        values, looked = [], []
         for part in parts:
             rows = part[:: max(1, part.shape[0] * part.shape[1] * len(parts) // SAMPLES)]
             # Infinity less infinity would warn.
             rows = np.where(np.isfinite(rows), rows, np.float32(np.nan))
             values.append(rows.ravel())
-            differences.append((rows[:, apart:] - rows[:, :-apart]).ravel())
+            looked.append(rows)
         levels.append(_clipped_level(_finite(values)))
-        joined = _finite(differences)
-        noises.append(_scatter(joined) / np.sqrt(2.0))
+        noises.append(noise_of_sky(looked, apart))
     return np.array(levels), np.array(noises)
 
 
@@ -170,25 +170,6 @@ def refuse_blank(name: str, planes: np.ndarray) -> None:
                 break
         else:
             raise FrameError(f"{name}: all its pixels are {low:g}; it shows nothing")
-
-
-def _scatter(differences: np.ndarray) -> float:
-    """Robust standard deviation: from the median deviation, or, of numbers so coarse that it is nothing or one step,
-    the root mean square of those within 4 of it."""
-    off = np.abs(differences - np.float32(median(differences)))
-    few = off[::8]
-    scatter = _clipped_scatter(few)
-    ties, beside = ((low * scatter <= few) & (few < high * scatter) for low, high in ((0.0, 0.1), (0.2, 0.3)))
-    # Of Gaussian noise 8 % lie in either; of coarse numbers a heap in the first and next to nothing in the second.
-    is_coarse = ties.mean() > max(0.05, 3 * beside.mean())
-    return _clipped_scatter(off) if is_coarse else 1.4826 * median(off)
-
-
-def _clipped_scatter(off: np.ndarray) -> float:
-    scatter = np.inf
-    for _ in range(4):
-        scatter = float(np.sqrt(np.mean(np.square(off[off <= 4 * scatter], dtype=np.float64))))
-    return scatter
 
 
 def _finite(parts: list[np.ndarray]) -> np.ndarray:

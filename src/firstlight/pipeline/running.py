@@ -185,8 +185,8 @@ class RunningStack:
         if not seen.any(axis=(1, 2)).all():
             raise FrameError(f"{light.name}: shows nothing of the reference frame's field")
         data = np.where(seen, result.mean, np.float32(np.nan))
-        # The model has its least value, that of the background, where no light stands above it.
-        noise = np.array([float(v[s].min()) for v, s in zip(result.variance, seen)])
+        forwards = engine.forwards()
+        noise = np.array([float(engine.terms_of(channel, forwards).noise[0]) for channel in range(engine.channels)])
         before = np.maximum((factor * light.noise) ** 2, 1e-20)
         electrons = light.frame.meta.gain
         photons = factor * noise / before / electrons if electrons else np.zeros(len(noise))

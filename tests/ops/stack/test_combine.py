@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from firstlight.errors import InputError
-from firstlight.ops.stack.combine import Combine, FrameTerms, combine_cube
+from firstlight.ops.stack.combine import Combine, FrameTerms, combine_cube, correct_variance
 from firstlight.ops.stack.factors import median_factors
 
 SIGMA = 7.0
@@ -44,6 +44,22 @@ def test_clipping_costs_little(method, n):
     noise, result = noise_of(method, n)
     assert noise == pytest.approx(SIGMA / np.sqrt(n), rel=0.02)
     assert np.sum(result.hits) / (n * result.mean.size) <= 0.006
+
+
+@pytest.mark.parametrize("from_scatter", [False, True])
+@pytest.mark.parametrize("n", [4, 6, 9, 25])
+@pytest.mark.parametrize(
+    "method", ["sigma", "winsorized", "mad", "linear", "esd", "noise", "averaged", "percentile", "minmax", "adaptive"]
+)
+def test_variance_counts_what_rejection_costs(method, n, from_scatter):
+    terms = replace(FrameTerms.equal(n, noise=SIGMA**2), level=500.0)
+    cube = np.random.default_rng(2).normal(500.0, SIGMA, (n, 200_000)).astype(np.float32)
+    cube[0, :: 7 if n > 4 else 10**6] = np.nan
+    result = combine_cube(cube, Combine(method=method), terms, variance_from_scatter=from_scatter)
+    # The error of the mean is known: only what is added to it is taken from so many samples.
+    plain = np.nanmean(cube, axis=0, dtype=np.float64)
+    true = SIGMA**2 * np.mean(1.0 / np.isfinite(cube).sum(axis=0)) + np.var(result.mean - plain)
+    assert np.nanmean(result.variance, dtype=np.float64) == pytest.approx(true, rel=0.015 if from_scatter else 0.005)
 
 
 def test_without_a_noise_model_few_frames_lose_a_little_more():
@@ -220,6 +236,7 @@ def test_kept_samples_carry_their_weights(method):
     one = np.ones(15, np.float32)
     alone = FrameTerms(terms.gain, terms.zero, one, terms.noise, terms.photons, terms.level)
     lowest = combine_cube(cube, Combine(method=method), alone)
+    expected = np.full(cube.shape[1], np.nan, np.float32)
     for p in range(cube.shape[1]):
         values = samples[:, p]
         order = np.argsort(values)[: np.isfinite(values).sum()]
@@ -228,7 +245,9 @@ def test_kept_samples_carry_their_weights(method):
         if len(kept):
             w = terms.weight[kept].astype(np.float64)
             assert result.mean[p] == pytest.approx((w * values[kept]).sum() / w.sum(), rel=1e-5)
-            assert result.variance[p] == pytest.approx((w**2 * terms.noise[kept]).sum() / w.sum() ** 2, rel=1e-4)
+            expected[p] = (w**2 * terms.noise[kept]).sum() / w.sum() ** 2
+    correct_variance(expected, result.measured, Combine(method=method).resolved(15), terms)
+    np.testing.assert_allclose(result.variance, expected, rtol=1e-4)
 
 
 def test_median_factor_of_one_and_two_is_one():

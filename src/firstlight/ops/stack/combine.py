@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from firstlight.kernels import reject, weigh
 from firstlight.kernels.network import median_network, sorting_network
 from firstlight.model.buffers import Buffers
 from firstlight.ops.stack import guard
+from firstlight.ops.stack.efficiency import between_nodes, true_over_claimed
 from firstlight.ops.stack.factors import critical_deviates, extreme_factors, median_factors
 from firstlight.ops.stack.grow import Verdict, wider
 from firstlight.ops.stack.guard import BEND, SWAY, SWAY_UNSEEN, Guard
@@ -21,6 +23,8 @@ from firstlight.ops.stack.samples import BIG_ENDIAN, Samples
 
 OF_ARRAYS = ("weighted-median", "adaptive", "min", "max", "chi2")
 """Methods that take a cube of native numbers; the others take frames wherever and however they lie."""
+_BY_LEVEL = ("averaged", "percentile")
+"""Methods whose limits grow with the level."""
 _BLIND = ("noise", "averaged", "percentile", "adaptive")
 """Methods whose limits do not grow with the scatter of the samples."""
 NOISIER = 1.1
@@ -74,6 +78,11 @@ class Combined:
     """int64 (n,): samples of each frame that were rejected."""
     full: tuple[np.ndarray, np.ndarray] | None = None
     """Rows and columns of the pixels with a saturated sample; None: nobody asked."""
+
+    @property
+    def measured(self) -> np.ndarray:
+        """Samples that were there, kept or not."""
+        return self.kept + self.rejected_low + self.rejected_high
 
 
 def combine_cube(
@@ -170,6 +179,8 @@ def combine_cube(
         white, bright = _white(full, terms), _bright(tuple(part.stop for part in within), full, buffers)
         planes = _combine(samples, inner, None, settings, terms, variance_from_scatter, None, buffers, white, bright)
     mean, variance, *rest, hits = planes
+    if settings.rejects:
+        correct_variance(variance, sum(rest), settings, terms, variance_from_scatter)
     if settings.method == "weighted-median":
         _weighted_medians(cube, inner, terms, mean)
     if settings.method in ("median", "weighted-median"):
@@ -183,6 +194,48 @@ def combine_cube(
         hit = (samples.at(ys + inner[0].start, xs + inner[1].start) >= full[:, None]).any(axis=0)
         places = ys[hit], xs[hit]
     return Combined(*(plane.reshape(shape) for plane in (mean, variance, *rest)), hits, places)
+
+
+def correct_variance(
+    variance: np.ndarray, measured: np.ndarray, settings: Combine, terms: FrameTerms, from_scatter: bool = False
+) -> None:
+    """Multiply, in place, by what rejection does to the noise where so many samples were ``measured``."""
+    noise = float(np.mean(terms.noise))
+    if not from_scatter and not noise > 0:
+        return
+    # Limits by the level itself ask how many sigma it is; two digits are enough.
+    level = float(f"{terms.level / noise**0.5:.2g}") if settings.method in _BY_LEVEL and noise > 0 else 0.0
+    known = (settings.model_copy(update={"guard": 0.0, "grow": 0}), noise > 0, level, from_scatter)
+    least, most = int(measured.min()), int(measured.max())
+    if least == most:
+        variance *= np.float32(between_nodes(most, lambda n: _cost(n, *known))) if most else np.float32(1.0)
+        return
+    factors = np.ones(most + 1, np.float32)
+    for n in np.flatnonzero(np.bincount(measured.ravel())):
+        factors[n] = between_nodes(int(n), lambda n: _cost(n, *known)) if n else 1.0
+    variance *= factors[measured]
+
+
+@lru_cache(maxsize=256)
+def _cost(n: int, settings: Combine, noise_known: bool, level: float, from_scatter: bool) -> float:
+    """`true_over_claimed` of ``n`` samples; 1 where nothing can be rejected, or told from one sample."""
+    if n <= (1 if settings.method == "minmax" else settings.fewest):
+        return 1.0
+    # Dropping the extremes needs frames enough; those that have no sample do not count.
+    missing = max(int(settings.low + settings.high) + 1 - n, 0) if settings.method == "minmax" else 0
+    terms = replace(FrameTerms.equal(n + missing, noise=float(noise_known)), level=level)
+
+    def trial(cube: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        whole = np.full((n + missing, 1, cube.shape[1]), np.nan, np.float32)
+        whole[:n, 0] = cube + np.float32(level)
+        where = np.s_[0:1, 0 : cube.shape[1]]
+        if settings.method == "adaptive":
+            planes = _adaptive(whole, where, settings, terms, from_scatter)
+        else:
+            planes = _combine(Samples.of(whole), where, None, settings, terms, from_scatter, None)
+        return planes[0][0] - np.float32(level), planes[1][0]
+
+    return true_over_claimed(n, trial)
 
 
 def _check(settings: Combine, terms: FrameTerms, n: int) -> None:
