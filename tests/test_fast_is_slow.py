@@ -224,6 +224,8 @@ def slow(session, engine, settings):
     sums, counts = np.zeros((2, channels, *size), np.float32)
     flags = np.zeros((channels, *size), np.uint16)
     noise, photons = np.zeros((2, channels, n))
+    # The mean of the photons lies half of one above their mode.
+    half = np.zeros(channels)
     clamp = settings.registration.clamp if settings.registration.clamp < 1000 else 0.0
     for i, (p, (factor, summand)) in enumerate(zip(placed, lines)):
         bad = np.zeros((1, *p.light.frame.shape[1:]), bool)
@@ -258,11 +260,13 @@ def slow(session, engine, settings):
             for at in near(*np.nonzero(full), pixel, size):
                 flags[channel][at] |= np.uint16(Flag.SATURATED)
             if colours:
-                smoothing = Colours(colours.cfa, colours.method).noise_factor(channel, forward, engine.kernel)
+                smoothing = Colours(colours.cfa, colours.method).noise_factor(channel, forward, engine.kernel, size)
             else:
                 smoothing = noise_factor(forward, (0, size[0], 0, size[1]), engine.kernel)
             noise[channel, i] = smoothing * (factor[channel] * p.light.noise[channel]) ** 2
             photons[channel, i] = smoothing * factor[channel] / gain
+            share = min(p.light.level[channel] / gain / p.light.noise[channel] ** 2, 1.0)
+            half[channel] += 0.5 * factor[channel] / gain * share / n
     found = {name: np.zeros((channels, *size), np.float32) for name in PLANES}
     seeing = np.array([p.light.quality.fwhm * p.registration.transform.scale for p in placed])
     hits, seen = np.zeros(n), np.zeros(n)
@@ -271,11 +275,13 @@ def slow(session, engine, settings):
             factors[:, channel], [summand[channel] for _, summand in lines], weights, noise[channel], photons[channel]
         ))  # fmt: skip
         terms = FrameTerms(
-            *as32, level=float(placed[base].light.level[channel]), seeing=seeing,
+            *as32, level=float(placed[base].light.level[channel] + half[channel]), seeing=seeing,
             by_light=rule.weights == "noise" and len({p.light.frame.meta.exposure for p in placed}) > 1,
         )  # fmt: skip
         result = combine_cube(cube[channel], settings.stack, terms)
         mean, variance = result.mean.copy(), result.variance.copy()
+        places = np.mgrid[: size[0], : size[1]] / 32.0
+        uneven = map_coordinates(engine.uneven[channel].astype(float), places, order=1, mode="nearest")
         repaired = (result.kept == 0) & (counts[channel] > 0)
         mean[repaired] = sums[channel][repaired] / counts[channel][repaired]
         variance[repaired] = terms.noise.max()
@@ -283,6 +289,7 @@ def slow(session, engine, settings):
         empty = ~np.isfinite(mean)
         flags[channel][empty] = np.uint16(Flag.NO_DATA)
         mean[empty] = variance[empty] = 0.0
+        variance *= uneven.astype(np.float32)
         for name, plane in zip(PLANES, (mean, variance, flags[channel], result.kept, result.rejected_low,
                                         result.rejected_high)):  # fmt: skip
             found[name][channel] = plane

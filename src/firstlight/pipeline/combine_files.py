@@ -14,7 +14,6 @@ from firstlight.io.frame import Frame
 from firstlight.io.mapping import CannotMap, mapped, watched
 from firstlight.kernels.calibrate import any_at_or_above
 from firstlight.kernels.carry import carry
-from firstlight.kernels.tiles import DARKEST
 from firstlight.library.raw import adu_rows
 from firstlight.model.buffers import Buffers
 from firstlight.model.flags import Flag
@@ -191,8 +190,7 @@ class FileEngine:
 
     def terms(self, channel: int) -> FrameTerms:
         """The same for every tile, so that no byte depends on how the stack is cut."""
-        gain = np.array([p.gain[channel] for p in self.parts])
-        noise = np.array([p.member.noise[channel] for p in self.parts])
+        gain, noise = (np.array(v) for v in zip(*((p.gain[channel], p.member.noise[channel]) for p in self.parts)))
         electrons = np.array([p.member.frame.meta.gain or 0.0 for p in self.parts])
         smoothing = np.array([self._smoothing(p) for p in self.parts])
         photons = np.divide(gain, electrons, out=np.zeros_like(gain), where=electrons > 0) * smoothing
@@ -200,7 +198,8 @@ class FileEngine:
             gain, [p.zero[channel] for p in self.parts], [p.weight for p in self.parts],
             smoothing * (gain * noise) ** 2, photons,
         )]  # fmt: skip
-        return FrameTerms(*as32, level=float(self.level[channel]), seeing=self.seeing)
+        level = self.level[channel] + np.mean([p.gain[channel] * p.member.half_photon(channel) for p in self.parts])
+        return FrameTerms(*as32, level=float(level), seeing=self.seeing)
 
     def _smoothing(self, part: Part) -> float:
         if part.forward is None:
@@ -345,11 +344,8 @@ class FileEngine:
         if member.beside.variance is not None:
             variances[...] = variance_rows(member.beside, top, bottom)
         else:
-            electrons = member.frame.meta.gain or np.inf
-            for channel in range(len(data)):
-                noise = np.float32(member.noise[channel] ** 2)
-                signal = data[channel] - np.float32(member.level[channel])
-                np.maximum(signal / np.float32(electrons) + noise, DARKEST * noise, out=variances[channel])
+            for channel, plane in enumerate(data):
+                variances[channel] = member.variance_at(channel, plane)
         if member.beside.coverage is not None:
             adu_rows(member.beside.coverage, top, bottom, out=counts)
             data[counts <= 0] = np.nan

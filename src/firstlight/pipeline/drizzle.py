@@ -19,6 +19,7 @@ from firstlight.errors import InputError
 from firstlight.kernels import drizzle as kernels
 from firstlight.kernels import excess as judging
 from firstlight.kernels.grow import HIGH
+from firstlight.kernels.surface import add_lattice
 from firstlight.model.flags import Flag, has
 from firstlight.model.registration import Transform
 from firstlight.ops.align.grid import Grid
@@ -30,6 +31,7 @@ from firstlight.ops.stack.grow import Verdict, packed
 from firstlight.pipeline.calibration import Band
 from firstlight.pipeline.integrate import SQUARE, Contribution, Engine, Stacked
 from firstlight.pipeline.local import SPACING
+from firstlight.pipeline.uneven import uneven_on
 
 MOST_ROWS = 128
 FEWEST_ROWS = 16
@@ -95,6 +97,8 @@ class Drizzler:
     """As `Engine.by_light`."""
     grow: int = 0
     """px: as `Combine.grow`."""
+    uneven: np.ndarray | None = None
+    """As `Engine.uneven`, on the planes of the first pass."""
 
     @classmethod
     def of(cls, engine: Engine, first: Stacked, drizzle: Drizzle) -> Drizzler:
@@ -102,9 +106,10 @@ class Drizzler:
         colours = engine.colours
         return cls(
             tuple(_source(c, engine) for c in engine.contributions), first, engine.grid,
-            np.asarray(engine.level[: engine.channels], np.float64), drizzle,
+            np.array([engine.sky(c) for c in range(engine.channels)]), drizzle,
             pattern_of(colours.cfa) if colours else MONO, colours.cell if colours else Transform.identity(),
             engine.by_light, engine.combine.grow if engine.combine.grows(len(engine.contributions)) else 0,
+            engine.uneven,
         )  # fmt: skip
 
     @property
@@ -124,6 +129,13 @@ class Drizzler:
     def forwards(self) -> tuple[Transform, ...]:
         """For each frame, pixel positions to positions in the result."""
         return tuple(source.on_grid.then(self.drizzle.zoom) for source in self.sources)
+
+    @cached_property
+    def uneven_here(self) -> np.ndarray | None:
+        """`uneven` on the planes of the result."""
+        if self.uneven is None:
+            return None
+        return uneven_on(self.uneven, self.size, self.drizzle.zoom.inverse.then(self.cell))
 
     def run(
         self, executor: Executor, workers: int, budget: int, done: Callable[[int], None] = lambda n: None
@@ -180,6 +192,11 @@ class Drizzler:
         for i, (source, forward) in enumerate(zip(self.sources, self.forwards)):
             tally[i] = self._drop(source, forward, tile, clean, spread, canvas)
         drizzled = canvas.finish()
+        if self.uneven_here is not None:
+            for variance, factors in zip(drizzled.variance, self.uneven_here):
+                factor = np.zeros_like(variance)
+                add_lattice(factors, SPACING, tile[0], tile[2], factor)
+                variance *= factor
         if self.drizzle.fill:
             self._fill(drizzled.mean, drizzled.variance, drizzled.flags, tile)
         where = np.s_[:, tile[0] : tile[1], tile[2] : tile[3]]

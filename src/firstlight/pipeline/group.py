@@ -38,6 +38,7 @@ from firstlight.pipeline.rejected import rejection_notes
 from firstlight.pipeline.select import reasons_after_registration, reasons_against
 from firstlight.pipeline.settings import Settings
 from firstlight.pipeline.tracking import attended
+from firstlight.pipeline.uneven import unevenness
 
 Placing = Callable[[Light, Light, Settings, Light | None], Placed]
 """As `firstlight.pipeline.register.place`."""
@@ -298,7 +299,7 @@ def plan_engine(
         colours,
         weighs_by_light(placed, settings.normalize),
     )
-    return engine, notes + engine.combine.warnings(len(contributions))
+    return replace(engine, uneven=unevenness(engine)), notes + engine.combine.warnings(len(contributions))
 
 
 def stack_meta(prepared: Prepared, engine: Engine) -> Meta:

@@ -80,6 +80,12 @@ class Contribution:
             return float(self.summand[channel])
         return float(level[channel]) - float(self.gain[channel]) * float(self.background[channel])
 
+    def photon_share(self, channel: int) -> float:
+        """Share of the variance of its background that photons make; without a gain as if they made all of it."""
+        if not self.electrons > 0:
+            return 1.0
+        return float(min(max(self.background[channel] / self.electrons / self.noise[channel] ** 2, 0.0), 1.0))
+
     def photon_variance(self, channel: int) -> float:
         """Variance per adu of signal; without a gain as if the sky's own light made all of its noise."""
         if self.electrons > 0:
@@ -142,6 +148,8 @@ class Engine:
     """How a CFA mosaic becomes colour planes; None for data that are planes already."""
     by_light: bool = False
     """Weights fall, pixel by pixel, with the photon noise of the light: worth it where exposures or gains differ."""
+    uneven: np.ndarray | None = None
+    """Variance of the sky over its typical one (`firstlight.pipeline.uneven`); None: the same everywhere."""
 
     @property
     def channels(self) -> int:
@@ -254,6 +262,10 @@ class Engine:
             flags[channel][empty] = np.uint16(Flag.NO_DATA)
             mean[empty] = 0.0
             variance[empty] = 0.0
+            if self.uneven is not None:
+                factor = np.zeros_like(variance)
+                add_lattice(self.uneven[channel], SPACING, top, left, factor)
+                variance *= factor
             result.mean[where][channel] = mean
             result.variance[where][channel] = variance
             result.coverage[where][channel] = combined.kept
@@ -270,7 +282,8 @@ class Engine:
         noise = np.array([c.noise[channel] for c in self.contributions])
         electrons = np.array([c.electrons for c in self.contributions])
         if self.colours:
-            factor = np.array([self.colours.noise_factor(channel, forward, self.kernel) for forward in forwards])
+            colours = self.colours
+            factor = np.array([colours.noise_factor(channel, f, self.kernel, self.size) for f in forwards])
         else:
             factor = np.array(
                 [noise_factor(forward, (0, self.size[0], 0, self.size[1]), self.kernel) for forward in forwards]
@@ -280,7 +293,16 @@ class Engine:
             gain, zero, [c.weight for c in self.contributions], factor * (gain * noise) ** 2, factor * photons
         )]  # fmt: skip
         seeing = np.array([c.fwhm for c in self.contributions])
-        return FrameTerms(*as32, level=float(self.level[channel]), seeing=seeing, by_light=self.by_light)
+        return FrameTerms(*as32, level=self.sky(channel), seeing=seeing, by_light=self.by_light)
+
+    def sky(self, channel: int) -> float:
+        """Level at which the noise of the sky was measured, adu.
+
+        Backgrounds are modes; the mean of photons, and of their noise, lies half of a photon above the mode.
+        """
+        halves = [0.5 * c.gain[channel] / c.electrons * c.photon_share(channel)
+                  for c in self.contributions if c.electrons > 0]  # fmt: skip
+        return float(self.level[channel] + (np.mean(halves) if halves else 0.0))
 
     def _place(
         self,

@@ -15,6 +15,7 @@ from firstlight.io.beside import Beside, planes_beside
 from firstlight.io.frame import Frame
 from firstlight.io.read import find_files, open_frames
 from firstlight.io.scratch import decoded
+from firstlight.kernels.tiles import DARKEST
 from firstlight.library.classify import with_unit
 from firstlight.library.raw import adu_rows
 from firstlight.model.flags import EXCLUDED, Flag
@@ -73,6 +74,22 @@ class Member:
         """e-/adu of a single frame's pixels."""
         meta = self.frame.meta
         return meta.gain / meta.n_combined if meta.gain and meta.kind is Kind.STACK else meta.gain
+
+    def half_photon(self, channel: int) -> float:
+        """What the mean of its photons, at which noise is measured, lies above their mode, which its level is.
+
+        0 where no gain is known.
+        """
+        gain = self.frame.meta.gain
+        if not gain:
+            return 0.0
+        return 0.5 / gain * min(max(float(self.level[channel] / gain / self.noise[channel] ** 2), 0.0), 1.0)
+
+    def variance_at(self, channel: int, values: np.ndarray) -> np.ndarray:
+        """Variance of these values, of a file that brings none: that of the sky, and of photons more or fewer."""
+        noise = np.float32(self.noise[channel] ** 2)
+        signal = values - np.float32(self.level[channel] + self.half_photon(channel))
+        return np.maximum(signal / np.float32(self.frame.meta.gain or np.inf) + noise, DARKEST * noise)
 
 
 def files_of(given: Sequence[str | Path]) -> tuple[list[Path], list[str]]:

@@ -10,6 +10,7 @@ photons, where it does, as many brighter as fainter pairs are left out. In the s
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -60,7 +61,7 @@ def _levels(rows: np.ndarray) -> np.ndarray:
     count, width = rows.shape
     edges = np.linspace(0, width, max(width // SIDE, 1) + 1).astype(int)
     medians = np.empty((count, len(edges) - 1), np.float32)
-    for k, (first, last) in enumerate(zip(edges[:-1], edges[1:])):
+    for k, (first, last) in enumerate(pairwise(edges)):
         # NaN come last.
         ordered = np.sort(rows[:, first:last], axis=1)
         valid = np.isfinite(ordered).sum(axis=1)

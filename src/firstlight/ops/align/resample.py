@@ -18,6 +18,8 @@ it, runs of like pixels are so short that taking every pixel alone is as fast.""
 MOST_STRETCH = 0.06
 POSITIONS = 4096
 """Of a tile, at which turning maps are looked at for their noise."""
+FEW_POSITIONS = 400
+"""The same for noise that is not white."""
 
 
 def half_width(kernel: Kernel) -> int:
@@ -149,18 +151,36 @@ def noise_factor(forward: Transform, tile: tuple[int, int, int, int], kernel: Ke
     >>> noise_factor(Transform.of_shift(0.5, 0.0), (0, 64, 0, 64), "bilinear")
     0.5
     """
+    squares = [(shapes.weights(kernel, phase) ** 2).sum(axis=1) for phase in _phases(forward, tile, POSITIONS).T]
+    return float(np.mean(squares[0] * squares[1]))
+
+
+def kernel_correlations(
+    forward: Transform, tile: tuple[int, int, int, int], kernel: Kernel
+) -> tuple[np.ndarray, np.ndarray]:
+    """Correlation of the weights with themselves, along and down, at some positions of a tile: each (positions, lags).
+
+    The variance of a resampled pixel is the sum of products of both with the covariances of the source, whose noise
+    need not be white. The middle lag is 0.
+    """
+    along, down = (
+        np.stack([np.correlate(w, w, "full") for w in shapes.weights(kernel, phase)])
+        for phase in _phases(forward, tile, FEW_POSITIONS).T
+    )
+    return along, down
+
+
+def _phases(forward: Transform, tile: tuple[int, int, int, int], count: int) -> np.ndarray:
+    """Sub-pixel parts (x, y) of the source positions of pixels of a tile; a single one where all are the same."""
     top, bottom, left, right = tile
     # Two irrational steps fill the tile evenly, and beat with no map.
-    turns = np.arange(1, POSITIONS + 1)[:, None] * np.array([0.7548776662466927, 0.5698402909980532]) % 1.0
+    turns = np.arange(1, count + 1)[:, None] * np.array([0.7548776662466927, 0.5698402909980532]) % 1.0
     # Whole positions keep the phase of a shift exact.
     pixels = np.floor([left, top] + turns * [right - left, bottom - top])
     seen = forward.inverse(pixels)
     phases = np.round((seen - np.floor(seen)) * warp.GRAIN) / warp.GRAIN
     # One phase for all, as shifts have, is looked up once.
-    if np.ptp(phases, axis=0).max() == 0.0:
-        phases = phases[:1]
-    squares = [(shapes.weights(kernel, phase) ** 2).sum(axis=1) for phase in phases.T]
-    return float(np.mean(squares[0] * squares[1]))
+    return phases[:1] if np.ptp(phases, axis=0).max() == 0.0 else phases
 
 
 def noise_correlation(forward: Transform, tile: tuple[int, int, int, int], kernel: Kernel) -> float:
