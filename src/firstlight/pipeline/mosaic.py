@@ -79,5 +79,7 @@ def _covariances(cfa: str, method: Method) -> np.ndarray:
         lags = np.fft.fftshift(np.fft.ifft2(spectrum).real) / inner.size
         y, x = (length // 2 for length in inner.shape)
         own = np.var(mosaic[pattern == channel], dtype=np.float64)
-        found.append(lags[y - LAGS : y + LAGS + 1, x - LAGS : x + LAGS + 1] / own)
+        near = lags[y - LAGS : y + LAGS + 1, x - LAGS : x + LAGS + 1] / own
+        # What chance alone would leave of pixels that share nothing.
+        found.append(np.where(np.abs(near) > 3 * near[LAGS, LAGS] / inner.size**0.5, near, 0.0))
     return np.stack(found)
