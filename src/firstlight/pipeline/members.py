@@ -56,6 +56,8 @@ class Member:
     """Exact zeros are pixels without data."""
     covered: float = 1.0
     """Frames behind a typical pixel."""
+    sample: np.ndarray | None = None
+    """float32 (channels, rows, x): the pixels that level and noise were measured on, NaN where they mean nothing."""
 
     @property
     def name(self) -> str:
@@ -169,7 +171,7 @@ def sampled(frame: Frame, beside: Beside) -> Member:
     if beside.coverage is not None:
         counts = np.concatenate([adu_rows(beside.coverage, y, y + 1) for y in rows], axis=1)[good]
         covered = max(float(np.median(counts)), 1.0) if counts.size else covered
-    return Member(frame, beside, level, noise, has_border, covered)
+    return Member(frame, beside, level, noise, has_border, covered, None if beside.variance is not None else data)
 
 
 @dataclass(frozen=True)

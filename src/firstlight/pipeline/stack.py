@@ -30,6 +30,7 @@ from firstlight.pipeline.drizzle import check_first_pass
 from firstlight.pipeline.drizzle_files import check_drizzle, drizzler_of
 from firstlight.pipeline.drizzle_report import header_of, history_of, notes_of
 from firstlight.pipeline.executors import check_memory, memory_budget, ordered, thread_count, thread_pool
+from firstlight.pipeline.frame_noise import told_by_each_other
 from firstlight.pipeline.integrate import Stacked
 from firstlight.pipeline.measure import Light, measure_light
 from firstlight.pipeline.members import FLATS, PATTERNS, Member, check_alike, choose_reference, files_of, open_members
@@ -279,8 +280,9 @@ class _Run:
             normalizing_line(mode, scale, m.level, ours.level, m.name)  # type: ignore[arg-type]
             for m, scale in zip(members, scales)
         ]
-        names = [m.name for m in members]
-        metas = [m.frame.meta for m in members]
+        of_sky = not {m.frame.meta.kind for m in members} <= PATTERNS | FLATS
+        members = told_by_each_other(members, lines if of_sky and self.settings.registration.leaves_alone else None)
+        names, metas = [m.name for m in members], [m.frame.meta for m in members]
         factors = np.array([factor for factor, _ in lines])
         noise = np.array([m.noise for m in members])
         metrics = {name: np.full(len(members), np.nan) for name in METRICS}
