@@ -90,6 +90,10 @@ class Calibration:
     """float32 (channels, y): banding, subtracted last."""
     column_offsets: np.ndarray | None = None
     """float32 (channels, x)."""
+    offset_variance: float = 0.0
+    """Noise of the offset, a typical pixel's variance, adu^2: lights that are not moved share it. 0: not known."""
+    flat_variance: float = 0.0
+    """The same of the flat, as a share of its square."""
     single: bool = False
     """Of one light alone: no plane is kept, for there are as many of these as lights."""
 
@@ -251,6 +255,8 @@ def compile_calibration(assignment: Assignment, master_of: Callable[[MasterPlan]
         usable = data > 0
         gain = np.divide(np.float32(1), data, out=np.ones_like(data), where=usable)
         bad |= has(flat.image.flags, BAD) | ~usable
+    k = assignment.dark_scale
+    noise = k**2 * typical_variance(dark) + ((1.0 - k) ** 2 if dark is not None else 1.0) * typical_variance(bias)
     return Calibration(
         None if offset is None else np.ascontiguousarray(offset),
         None if thermal is None else np.ascontiguousarray(thermal),
@@ -260,7 +266,21 @@ def compile_calibration(assignment: Assignment, master_of: Callable[[MasterPlan]
         2 if assignment.light.meta.cfa else 1,
         frozenset(name for name, master in (("bias", bias), ("dark", dark), ("flat", flat)) if master is not None)
         | ({"bias"} if dark is not None and "bias" not in dark.image.meta.calibrated else frozenset()),
+        offset_variance=noise,
+        flat_variance=typical_variance(flat),
     )
+
+
+def typical_variance(master: Master | None) -> float:
+    """Variance of a typical pixel of a master; 0 where it is not known.
+
+    That of each pixel, from the scatter of few frames, follows a chi square, whose median is below its mean (Wilson &
+    Hilferty 1931): of 3 frames by 30 %.
+    """
+    if master is None or master.image.variance is None:
+        return 0.0
+    free = max(master.image.meta.n_combined - 1, 1)
+    return float(np.nan_to_num(median(master.image.variance[:, ::4, ::4]))) / (1.0 - 2.0 / (9.0 * free)) ** 3
 
 
 def compile_all(

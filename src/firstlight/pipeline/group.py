@@ -20,6 +20,7 @@ from firstlight.model.stars import Quality
 from firstlight.ops.align.grid import Grid, plan_grid
 from firstlight.ops.inspect.stars import find_stars
 from firstlight.pipeline.calibration import Calibration
+from firstlight.pipeline.common_noise import common_noise
 from firstlight.pipeline.compare import compare_noise
 from firstlight.pipeline.contribute import base_frame, contributions_of, weighs_by_light
 from firstlight.pipeline.drizzle import Drizzler
@@ -299,7 +300,8 @@ def plan_engine(
         colours,
         weighs_by_light(placed, settings.normalize),
     )
-    return replace(engine, uneven=unevenness(engine)), notes + engine.combine.warnings(len(contributions))
+    engine = replace(engine, uneven=unevenness(engine), common=common_noise(engine))
+    return engine, notes + engine.combine.warnings(len(contributions))
 
 
 def stack_meta(prepared: Prepared, engine: Engine) -> Meta:

@@ -150,6 +150,8 @@ class Engine:
     """Weights fall, pixel by pixel, with the photon noise of the light: worth it where exposures or gains differ."""
     uneven: np.ndarray | None = None
     """Variance of the sky over its typical one (`firstlight.pipeline.uneven`); None: the same everywhere."""
+    common: np.ndarray | None = None
+    """Per channel: variance that frames share, of their masters (`firstlight.pipeline.common_noise`); None: none."""
 
     @property
     def channels(self) -> int:
@@ -262,6 +264,8 @@ class Engine:
             flags[channel][empty] = np.uint16(Flag.NO_DATA)
             mean[empty] = 0.0
             variance[empty] = 0.0
+            if self.common is not None:
+                variance[~empty] += np.float32(self.common[channel])
             if self.uneven is not None:
                 factor = np.zeros_like(variance)
                 add_lattice(self.uneven[channel], SPACING, top, left, factor)
@@ -281,19 +285,19 @@ class Engine:
         zero = np.array([c.zero(channel, self.level) for c in self.contributions])
         noise = np.array([c.noise[channel] for c in self.contributions])
         electrons = np.array([c.electrons for c in self.contributions])
-        if self.colours:
-            colours = self.colours
-            factor = np.array([colours.noise_factor(channel, f, self.kernel, self.size) for f in forwards])
-        else:
-            factor = np.array(
-                [noise_factor(forward, (0, self.size[0], 0, self.size[1]), self.kernel) for forward in forwards]
-            )
+        factor = np.array([self.smoothing(channel, forward) for forward in forwards])
         photons = np.divide(gain, electrons, out=np.zeros_like(gain), where=electrons > 0)
         as32 = [np.asarray(a, np.float32) for a in (
             gain, zero, [c.weight for c in self.contributions], factor * (gain * noise) ** 2, factor * photons
         )]  # fmt: skip
         seeing = np.array([c.fwhm for c in self.contributions])
         return FrameTerms(*as32, level=self.sky(channel), seeing=seeing, by_light=self.by_light)
+
+    def smoothing(self, channel: int, forward: Transform) -> float:
+        """Variance of a pixel of a resampled frame over that of one of its own."""
+        if self.colours:
+            return self.colours.noise_factor(channel, forward, self.kernel, self.size)
+        return noise_factor(forward, (0, self.size[0], 0, self.size[1]), self.kernel)
 
     def sky(self, channel: int) -> float:
         """Level at which the noise of the sky was measured, adu.

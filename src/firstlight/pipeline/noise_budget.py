@@ -8,6 +8,7 @@ import numpy as np
 
 from firstlight.model.meta import Kind
 from firstlight.ops.inspect.median import median
+from firstlight.pipeline.calibration import typical_variance
 
 if TYPE_CHECKING:
     from firstlight.library.build import Master
@@ -45,8 +46,8 @@ def noise_budget(result: GroupResult, shelf: MasterShelf) -> dict[str, Any] | No
     current = _dark_electrons(dark, bias, light.assignment.dark_scale, gain)
     masters = 0.0
     for master in (dark, shelf.get(light.assignment.bias) if dark is None and light.assignment.bias else None):
-        masters += gain**2 * _variance(master) * (light.assignment.dark_scale**2 if master is dark else 1.0)
-    masters += (gain * level) ** 2 * _variance(flat)
+        masters += gain**2 * typical_variance(master) * (light.assignment.dark_scale**2 if master is dark else 1.0)
+    masters += (gain * level) ** 2 * typical_variance(flat)
     parts = {"sky": sky, "dark": current, "read": read, "masters": masters}
     expected = float(np.sqrt(sum(v for v in parts.values() if v is not None))) / gain
     weights = np.array([c.weight for c in contributions])
@@ -73,9 +74,3 @@ def _dark_electrons(dark: Master | None, bias: Master | None, scale: float, gain
     if bias is not None and "bias" not in dark.image.meta.calibrated:
         level -= median(bias.image.data[0, ::4, ::4])
     return max(float(level) * scale * gain, 0.0)
-
-
-def _variance(master: Master | None) -> float:
-    if master is None or master.image.variance is None:
-        return 0.0
-    return float(median(master.image.variance[0, ::4, ::4]))
