@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from firstlight.kernels import shapes
 from firstlight.model.registration import Transform
+from firstlight.ops.align.resample import Kernel
 from firstlight.pipeline.integrate import Engine
 
 MOST = 400
@@ -44,7 +46,10 @@ def common_noise(engine: Engine) -> np.ndarray | None:
             pairs = np.where(same[:, None] == same, shared, 0.0)
             found[channel] += amplitude @ pairs @ amplitude
         smooth = np.mean([engine.smoothing(channel, forwards[i]) for i in chosen[:8]])
-        found[channel] *= smooth / weights.sum() ** 2
+        found[channel] /= weights.sum() ** 2
+        if engine.colours:
+            # Debayered noise is smooth already.
+            found[channel] *= engine.colours.noise_factor(channel, Transform.identity(), "nearest", engine.size)
         # All pairs of frames are as alike as those looked at; what is measured of each holds its own.
         found[channel] *= (1 - 1 / n) / (1 - 1 / len(parts))
         own[channel] = smooth * np.sum((weights * gains * noise) ** 2) / weights.sum() ** 2 * len(parts) / n
@@ -52,19 +57,29 @@ def common_noise(engine: Engine) -> np.ndarray | None:
 
 
 def _shared_pixels(engine: Engine, chosen: np.ndarray) -> np.ndarray:
-    """Of each two frames, the share of the light of a pixel of the result that comes from one pixel of the sensor.
+    """Covariance of what each two frames make of one noise of the sensor, of variance 1, in a pixel of the result.
 
-    0 of a frame and itself.
+    The mean over the result; 0 of a frame and itself.
     """
     height, width = engine.size
     forwards = engine.forwards()
-    cell = engine.colours.cell if engine.colours else Transform.identity()
-    places = PLACES * [width - 1, height - 1]
-    seen = np.array([cell.inverse(forwards[i].inverse(places)) for i in chosen])
+    # Whole pixels have the phase of a shift.
+    places = np.floor(PLACES * [width - 1, height - 1])
+    seen = np.array([forwards[i].inverse(places) for i in chosen])
     total = np.zeros((len(chosen), len(chosen)))
-    for place in np.moveaxis(seen, 1, 0):
-        apart = np.abs(place[:, None] - place[None])
-        total += np.prod(np.clip(1.0 - apart, 0.0, None), axis=2)
+    for x, y in np.moveaxis(seen, 0, 2):
+        total += _overlaps(engine.kernel, x) * _overlaps(engine.kernel, y)
     total /= len(PLACES)
     np.fill_diagonal(total, 0.0)
     return total
+
+
+def _overlaps(kernel: Kernel, places: np.ndarray) -> np.ndarray:
+    """Sum over samples of the products of their weights in the interpolation at each two of some places."""
+    whole = np.floor(places + 1e-6)
+    weights = shapes.weights(kernel, np.maximum(places - whole, 0.0))
+    taps = whole[:, None].astype(int) + np.arange(weights.shape[1])
+    samples, where = np.unique(taps, return_inverse=True)
+    spread = np.zeros((len(places), len(samples)))
+    np.put_along_axis(spread, where.reshape(taps.shape), weights, axis=1)
+    return spread @ spread.T
