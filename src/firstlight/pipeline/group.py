@@ -291,15 +291,12 @@ def plan_engine(
         notes.append(f"gain (e-/adu) is not known: {words}")
     registration = settings.registration
     engine = Engine(
-        contributions,
-        grid,
-        contributions[base_frame(placed, reference)].background,
+        contributions, grid, contributions[base_frame(placed, reference)].background,
         settings.stack.resolved(len(contributions), noise_known=bool(like.meta.gain)),
         registration.kernel,
         registration.clamp if registration.clamp < 1000 else 0.0,
-        colours,
-        weighs_by_light(placed, settings.normalize),
-    )
+        colours, weighs_by_light(placed, settings.normalize),
+    )  # fmt: skip
     engine = replace(engine, uneven=unevenness(engine), common=common_noise(engine))
     return engine, notes + engine.combine.warnings(len(contributions))
 
