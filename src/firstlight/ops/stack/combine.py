@@ -15,7 +15,8 @@ from firstlight.kernels.network import median_network, sorting_network
 from firstlight.model.buffers import Buffers
 from firstlight.ops.stack import guard
 from firstlight.ops.stack.efficiency import between_nodes, true_over_claimed
-from firstlight.ops.stack.factors import critical_deviates, extreme_factors, median_factors
+from firstlight.ops.stack.extremes import extreme
+from firstlight.ops.stack.factors import critical_deviates, median_factors
 from firstlight.ops.stack.grow import Verdict, wider
 from firstlight.ops.stack.guard import BEND, SWAY, SWAY_UNSEEN, Guard
 from firstlight.ops.stack.rules import RULES, Combine
@@ -160,7 +161,9 @@ def combine_cube(
     if inner != whole:
         shape = tuple(part.stop - part.start for part in inner)
     if settings.method in ("min", "max", "chi2"):
-        return _extreme(cube[:, *inner], settings.method, terms, shape)
+        mean, variance, kept = (plane.reshape(shape) for plane in extreme(cube[:, *inner], settings.method, terms))
+        none = np.zeros(shape, np.int32)
+        return Combined(mean, variance, kept, none, none.copy(), np.zeros(n, np.int64))
     samples = cube if isinstance(cube, Samples) else Samples.of(cube)
     bright = None
     if settings.method == "adaptive":
@@ -206,14 +209,12 @@ def correct_variance(
     # Limits by the level itself ask how many sigma it is; two digits are enough.
     level = float(f"{terms.level / noise**0.5:.2g}") if settings.method in _BY_LEVEL and noise > 0 else 0.0
     known = (settings.model_copy(update={"guard": 0.0, "grow": 0}), noise > 0, level, from_scatter)
-    least, most = int(measured.min()), int(measured.max())
-    if least == most:
-        variance *= np.float32(between_nodes(most, lambda n: _cost(n, *known))) if most else np.float32(1.0)
-        return
+    most = int(measured.max(initial=0))
+    alike = most == int(measured.min(initial=most))
     factors = np.ones(most + 1, np.float32)
-    for n in np.flatnonzero(np.bincount(measured.ravel())):
+    for n in [most] if alike else np.flatnonzero(np.bincount(measured.ravel())):
         factors[n] = between_nodes(int(n), lambda n: _cost(n, *known)) if n else 1.0
-    variance *= factors[measured]
+    variance *= factors[most] if alike else factors[measured]
 
 
 @lru_cache(maxsize=256)
@@ -221,7 +222,7 @@ def _cost(n: int, settings: Combine, noise_known: bool, level: float, from_scatt
     """`true_over_claimed` of ``n`` samples; 1 where nothing can be rejected, or told from one sample."""
     if n <= (1 if settings.method == "minmax" else settings.fewest):
         return 1.0
-    # Dropping the extremes needs frames enough; those that have no sample do not count.
+    # Dropping the extremes needs frames enough.
     missing = max(int(settings.low + settings.high) + 1 - n, 0) if settings.method == "minmax" else 0
     terms = replace(FrameTerms.equal(n + missing, noise=float(noise_known)), level=level)
 
@@ -397,35 +398,3 @@ def _row_noise(row: np.ndarray, terms: FrameTerms) -> tuple[np.float32, ...]:
     noise = (reject.MAD_SCALE * float(np.median(steps))) ** 2 / 2
     level = float(np.median(finite))
     return np.float32(noise), np.float32(noise / level if level > 0 else 0.0), np.float32(level)
-
-
-def _extreme(cube: np.ndarray, method: str, terms: FrameTerms, shape: tuple[int, ...]) -> Combined:
-    """Lowest, highest, or root mean square signal in sigma."""
-    flat = cube.reshape(len(cube), -1)
-    n, size = flat.shape
-    result = np.full(size, np.float32(np.nan))
-    kept = np.zeros(size, np.int32)
-    for i in range(n):
-        sample = flat[i] * terms.gain[i] + terms.zero[i]
-        finite = np.isfinite(sample)
-        kept += finite
-        if method == "chi2":
-            sample = (sample - np.float32(terms.level)) ** 2 / terms.noise[i]
-            result = np.where(finite, np.where(kept > 1, result, np.float32(0.0)) + sample, result)
-        else:
-            sample[~finite] = np.nan
-            (np.fmin if method == "min" else np.fmax)(result, sample, out=result)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        if method == "chi2":
-            result = np.sqrt(result / kept)
-            # Of a noncentral chi of signal s in units of sigma: from 1 / 2n without a signal to 1 / n for a strong one.
-            square = np.maximum(result**2 - 1, 0)
-            variance = ((1 + 2 * square) / (2 * kept * (1 + square))).astype(np.float32)
-        else:
-            signal = np.maximum(result - np.float32(terms.level), 0)
-            noise = np.mean(terms.noise) + np.mean(terms.photons) * signal
-            variance = (noise * extreme_factors(n)[kept] ** 2).astype(np.float32)
-    variance[kept == 0] = np.nan
-    none = np.zeros(shape, np.int32)
-    return Combined(result.reshape(shape), variance.reshape(shape), kept.reshape(shape), none, none.copy(),
-                    np.zeros(n, np.int64))  # fmt: skip
