@@ -281,15 +281,20 @@ def slow(session, engine, settings):
         result = combine_cube(cube[channel], settings.stack, terms)
         mean, variance = result.mean.copy(), result.variance.copy()
         places = np.mgrid[: size[0], : size[1]] / 32.0
-        uneven = map_coordinates(engine.uneven[channel].astype(float), places, order=1, mode="nearest")
+        uneven = 1.0
+        if engine.uneven is not None:
+            uneven = map_coordinates(engine.uneven[channel].astype(float), places, order=1, mode="nearest")
+        if engine.common is not None:
+            variance += np.float32(engine.common[channel])
         repaired = (result.kept == 0) & (counts[channel] > 0)
         mean[repaired] = sums[channel][repaired] / counts[channel][repaired]
-        variance[repaired] = terms.noise.max()
+        common = 0.0 if engine.common is None else np.float32(engine.common[channel])
+        variance[repaired] = terms.noise.max() + common
         flags[channel][repaired] |= np.uint16(Flag.INTERPOLATED)
         empty = ~np.isfinite(mean)
         flags[channel][empty] = np.uint16(Flag.NO_DATA)
         mean[empty] = variance[empty] = 0.0
-        variance *= uneven.astype(np.float32)
+        variance *= np.float32(uneven)
         for name, plane in zip(PLANES, (mean, variance, flags[channel], result.kept, result.rejected_low,
                                         result.rejected_high)):  # fmt: skip
             found[name][channel] = plane

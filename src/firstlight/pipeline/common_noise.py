@@ -25,6 +25,8 @@ LEAST = 0.002
 
 def common_noise(engine: Engine) -> np.ndarray | None:
     """Variance per channel (float64) that a stack has beyond what frames with noise of their own would leave it."""
+    if engine.combine.method in ("min", "max", "chi2"):
+        return None
     n = len(engine.contributions)
     chosen = np.unique(np.linspace(0, n - 1, min(MOST, n)).astype(int))
     parts = [engine.contributions[i] for i in chosen]
@@ -53,7 +55,9 @@ def common_noise(engine: Engine) -> np.ndarray | None:
         # All pairs of frames are as alike as those looked at; what is measured of each holds its own.
         found[channel] *= (1 - 1 / n) / (1 - 1 / len(parts))
         own[channel] = smooth * np.sum((weights * gains * noise) ** 2) / weights.sum() ** 2 * len(parts) / n
-    return found if (found > LEAST * own).any() else None
+    if not (found > LEAST * own).any():
+        return None
+    return found * n**2 if engine.combine.method == "sum" else found
 
 
 def _shared_pixels(engine: Engine, chosen: np.ndarray) -> np.ndarray:

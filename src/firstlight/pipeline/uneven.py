@@ -28,6 +28,9 @@ def unevenness(engine: Engine) -> np.ndarray | None:
 
     Bilinear between nodes 32 px apart on the planes of the stack; None where it is the same everywhere, or not known.
     """
+    if engine.combine.method == "chi2":
+        # In units of the noise that is.
+        return None
     chosen = np.unique(np.linspace(0, len(engine.contributions) - 1, min(MOST, len(engine.contributions))).astype(int))
     forwards = engine.forwards()
     cfa = engine.colours.cfa if engine.colours else None
