@@ -183,7 +183,8 @@ def combine_cube(
         planes = _combine(samples, inner, None, settings, terms, variance_from_scatter, None, buffers, white, bright)
     mean, variance, *rest, hits = planes
     if settings.rejects:
-        correct_variance(variance, sum(rest), settings, terms, variance_from_scatter)
+        whole = sum(int(plane.sum()) for plane in rest) == n * variance.size
+        correct_variance(variance, np.array([n]) if whole else sum(rest), settings, terms, variance_from_scatter)
     if settings.method == "weighted-median":
         _weighted_medians(cube, inner, terms, mean)
     if settings.method in ("median", "weighted-median"):
@@ -222,7 +223,6 @@ def _cost(n: int, settings: Combine, noise_known: bool, level: float, from_scatt
     """`true_over_claimed` of ``n`` samples; 1 where nothing can be rejected, or told from one sample."""
     if n <= (1 if settings.method == "minmax" else settings.fewest):
         return 1.0
-    # Dropping the extremes needs frames enough.
     missing = max(int(settings.low + settings.high) + 1 - n, 0) if settings.method == "minmax" else 0
     terms = replace(FrameTerms.equal(n + missing, noise=float(noise_known)), level=level)
 
