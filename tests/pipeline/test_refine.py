@@ -12,6 +12,7 @@ from firstlight.model.meta import Kind, Meta
 from firstlight.model.registration import Registration, Transform
 from firstlight.model.stars import Stars
 from firstlight.ops.align.match import MatchStars
+from firstlight.ops.stack.combine import Combine
 from firstlight.pipeline.graph_results import placed_as_bytes, placed_of_bytes
 from firstlight.pipeline.process import process
 from firstlight.pipeline.refine import Refinement, refine, stars_against
@@ -52,7 +53,10 @@ def sharpness(plane):
 
 
 def stacked(moon, tmp_path, **registration):
-    settings = StackSettings(registration=Register(reference="light_0.fits", **registration))
+    # Without rejection, which takes what does not lie on the others for outliers.
+    settings = StackSettings(
+        registration=Register(reference="light_0.fits", **registration), stack=Combine(method="mean")
+    )
     return stack_files(files(moon), tmp_path / "out.fits", settings)
 
 

@@ -10,7 +10,6 @@ photons, where it does, as many brighter as fainter pairs are left out. In the s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import numpy as np
 
@@ -58,15 +57,18 @@ def noise_of_sky(parts: Sequence[np.ndarray], apart: int = 1) -> float:
 def _levels(rows: np.ndarray) -> np.ndarray:
     """Level around each pixel: the mean of the medians of the stretches before and after that it lies in, in which it
     has no part."""
-    count, width = rows.shape
+    width = rows.shape[1]
     edges = np.linspace(0, width, max(width // SIDE, 1) + 1).astype(int)
-    medians = np.empty((count, len(edges) - 1), np.float32)
-    for k, (first, last) in enumerate(pairwise(edges)):
-        # NaN come last.
-        ordered = np.sort(rows[:, first:last], axis=1)
-        valid = np.isfinite(ordered).sum(axis=1)
-        middle = ordered[np.arange(count), np.maximum(valid - 1, 0) // 2]
-        medians[:, k] = np.where(valid > 0, middle, np.float32(np.nan))
+    longest = int(np.diff(edges).max())
+    within = edges[:-1, None] + np.arange(longest)
+    # Stretches differ by one pixel at most; what is beyond the shorter ones counts as missing.
+    values = rows[:, np.minimum(within, width - 1)]
+    values[:, within >= edges[1:, None]] = np.nan
+    # NaN come last.
+    values.sort(axis=2)
+    valid = np.isfinite(values).sum(axis=2)
+    places = np.maximum(valid - 1, 0)[:, :, None] // 2
+    medians = np.where(valid > 0, np.take_along_axis(values, places, axis=2)[:, :, 0], np.float32(np.nan))
     if len(edges) == 2:
         return medians
     padded = np.concatenate([medians[:, 1:2], medians, medians[:, -2:-1]], axis=1)
