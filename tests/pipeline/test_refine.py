@@ -17,7 +17,7 @@ from firstlight.pipeline.graph_results import placed_as_bytes, placed_of_bytes
 from firstlight.pipeline.process import process
 from firstlight.pipeline.refine import Refinement, refine, stars_against
 from firstlight.pipeline.register import Placed
-from firstlight.pipeline.settings import Output, Register, Select, Settings
+from firstlight.pipeline.settings import Normalize, Output, Register, Select, Settings
 from firstlight.pipeline.stack import stack_files
 from firstlight.pipeline.stack_settings import StackSettings
 from ops.align.textures import distances, rms, seen, smooth_field, surface
@@ -53,9 +53,11 @@ def sharpness(plane):
 
 
 def stacked(moon, tmp_path, **registration):
-    # Without rejection, which takes what does not lie on the others for outliers.
+    # A plain mean: frames that do not lie on the others look noisy, and would weigh less.
     settings = StackSettings(
-        registration=Register(reference="light_0.fits", **registration), stack=Combine(method="mean")
+        registration=Register(reference="light_0.fits", **registration),
+        stack=Combine(method="mean"),
+        normalize=Normalize(weights="equal"),
     )
     return stack_files(files(moon), tmp_path / "out.fits", settings)
 
