@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+
 from firstlight.errors import InputError
 
 _FULL = re.compile(r"requested and \d+ written|Not enough space on disk")
@@ -64,6 +66,15 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def keep_array(path: Path, numbers: np.ndarray) -> None:
+    """Put an array (``.npy``) where later runs look for it; without room or permission it is made again next time."""
+    try:
+        with atomic_path(path) as temporary:
+            np.save(temporary, numbers)
+    except (InputError, OSError):
+        pass
 
 
 def _size(n: int) -> str:

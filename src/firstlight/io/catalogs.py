@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from firstlight.errors import InputError, nearest
-from firstlight.io.atomic import atomic_path
+from firstlight.io.atomic import keep_array
 from firstlight.io.catalog_files import TABLES, read_catalog, stem_of
 from firstlight.io.places import cache_folder, user_folder
 from firstlight.model.catalog import Catalog, joined, unit_vectors
@@ -164,11 +164,7 @@ def sky_rows(files: tuple[tuple[str, int], ...]) -> np.ndarray:
         rows[name] = getattr(whole, name) if hasattr(whole, name) else whole.mags.get(name, np.nan)
     rows = rows[np.argsort(rows["dec"], kind="stable")]
     if len(catalogs) > 1:
-        try:
-            with atomic_path(path) as temporary:
-                np.save(temporary, rows)
-        except (InputError, OSError):
-            pass  # without a cache it is made again next time
+        keep_array(path, rows)
     return rows
 
 

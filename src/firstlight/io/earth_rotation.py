@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from firstlight.errors import InputError
-from firstlight.io.atomic import atomic_path
+from firstlight.io.atomic import keep_array
 from firstlight.io.places import cache_folder
 
 UNITS = {"MJD": "d", "UT1_UTC": "s", "PM_x": "arcsec", "PM_y": "arcsec", "dX_2000A": "marcsec", "dY_2000A": "marcsec"}
@@ -34,7 +34,10 @@ def earth_rotation() -> Any:
     if numbers is None:
         whole = iers.IERS_Auto.open()
         numbers = np.array([whole[name].to_value(unit) for name, unit in UNITS.items()])
-        _write(kept, numbers)
+        with suppress(OSError):
+            for older in kept.parent.glob("earth-*.npy"):
+                older.unlink()
+        keep_array(kept, numbers)
     return iers.IERS({name: column * u.Unit(unit) for (name, unit), column in zip(UNITS.items(), numbers)})
 
 
@@ -45,14 +48,3 @@ def _read(kept: Path) -> np.ndarray | None:
         return None
     whole = numbers.ndim == 2 and len(numbers) == len(UNITS) and numbers.shape[1] > 0
     return numbers if whole and np.all(np.diff(numbers[0]) > 0) else None
-
-
-def _write(kept: Path, numbers: np.ndarray) -> None:
-    try:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        for older in kept.parent.glob("earth-*.npy"):
-            older.unlink()
-        with atomic_path(kept) as path, open(path, "wb") as file:
-            np.save(file, numbers)
-    except (InputError, OSError):
-        pass

@@ -13,6 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 
+from firstlight.errors import InputError
+from firstlight.io.atomic import atomic_path
 from firstlight.io.places import cache_folder
 
 SETTLED = 2 * 10**9
@@ -62,10 +64,9 @@ def _known(place: Path) -> dict[bytes, bytes]:
         text = place.read_bytes()
         if len(text) > MOST:
             text = text[text.index(b"\n", len(text) // 2) + 1 :]
-            aside = place.with_name(f"{place.name}.{os.getpid()}")
-            aside.write_bytes(text)
-            aside.replace(place)
-    except (OSError, ValueError):
+            with atomic_path(place) as aside:
+                aside.write_bytes(text)
+    except (InputError, OSError, ValueError):
         return {}
     pairs = (line.split(b" ") for line in text.splitlines())
     return {pair[0]: pair[1] for pair in pairs if len(pair) == 2 and len(pair[1]) == 32}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from llvmlite import ir
 
 from firstlight.kernels.jit import cgutils, intrinsic, types
+from firstlight.kernels.lanes import SECOND_CACHE, prefetch
 
 LANES = 32
 LINE = 16
@@ -113,12 +114,8 @@ def fetch_run(typing_context, cube, at, count):
 
     def generate(context, builder, signature, args):
         run = builder.gep(_data(context, builder, signature.args[0], args[0]), [args[1]])
-        byte = ir.IntType(8).as_pointer()
-        kind = ir.FunctionType(ir.VoidType(), [byte, _INT32, _INT32, _INT32])
-        fetch = builder.module.declare_intrinsic("llvm.prefetch", [byte], kind)
         with cgutils.for_range(builder, builder.sdiv(args[2], _INT64(LINE)), intp=_INT64) as line:
-            here = builder.gep(run, [builder.mul(line.index, _INT64(LINE))])
-            builder.call(fetch, [builder.bitcast(here, byte), _INT32(0), _INT32(2), _INT32(1)])
+            prefetch(builder, builder.gep(run, [builder.mul(line.index, _INT64(LINE))]), SECOND_CACHE)
         return context.get_dummy_value()
 
     return signature, generate

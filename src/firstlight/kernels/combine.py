@@ -139,12 +139,9 @@ def prepare(
             plane[places[p] - first] = limits[BOTTOM, p]
             limits[BOTTOM, p] = np.float32(-np.inf)
         ask(bits, starts, ahead, 2)
-    half = whole & (method == MEDIAN)
+    network = middle_pairs if whole & (method == MEDIAN) else pairs
     for p in range(0, TILE, LANES):
-        if half:
-            sort_columns(p, ranked, middle_pairs, middle_pairs.shape[0], TILE)
-        else:
-            sort_columns(p, ranked, pairs, pairs.shape[0], TILE)
+        sort_columns(p, ranked, network, network.shape[0], TILE)
         ask(bits, starts, ahead, 3)
     for p in range(count):
         centre[p] = middle_of(ranked, p, np.int64(0), np.int64(valid[p])) if valid[p] > 0 else np.float32(0.0)

@@ -13,6 +13,8 @@ from firstlight.kernels.shapes import LANES
 
 _FLOAT, _INT32, _INT64 = ir.FloatType(), ir.IntType(32), ir.IntType(64)
 _FUSED = ("contract",)
+FIRST_CACHE, SECOND_CACHE = 3, 2
+"""As LLVM counts them."""
 
 
 def _pick(builder, vector, lanes):
@@ -44,6 +46,14 @@ def _fold(builder, vector, join):
 
 def _data(context, builder, kind, value):
     return context.make_array(kind)(context, builder, value).data
+
+
+def prefetch(builder, place, cache):
+    """Have the processor bring the line of memory at this place into a cache."""
+    byte = ir.IntType(8).as_pointer()
+    kind = ir.FunctionType(ir.VoidType(), [byte, _INT32, _INT32, _INT32])
+    bring = builder.module.declare_intrinsic("llvm.prefetch", [byte], kind)
+    builder.call(bring, [builder.bitcast(place, byte), _INT32(0), _INT32(cache), _INT32(1)])
 
 
 @intrinsic(prefer_literal=True)
@@ -114,10 +124,7 @@ def fetch(typing_context, samples, at):
 
     def generate(context, builder, signature, args):
         place = builder.gep(_data(context, builder, signature.args[0], args[0]), [args[1]])
-        byte = ir.IntType(8).as_pointer()
-        kind = ir.FunctionType(ir.VoidType(), [byte, _INT32, _INT32, _INT32])
-        prefetch = builder.module.declare_intrinsic("llvm.prefetch", [byte], kind)
-        builder.call(prefetch, [builder.bitcast(place, byte), _INT32(0), _INT32(3), _INT32(1)])
+        prefetch(builder, place, FIRST_CACHE)
         return context.get_dummy_value()
 
     return signature, generate

@@ -151,8 +151,39 @@ class SimulatedWheel:
         self.current = name
 
 
+class Standing:
+    """What all simulated mounts do alike when they do not move."""
+
+    name: str
+    tracking: bool
+    parked: bool
+
+    def track(self, on: bool) -> None:
+        """Follow the sky, or stand still."""
+        self.tracking = on
+
+    def check_free(self) -> None:
+        """Refuse to slew while it is parked."""
+        if self.parked:
+            raise EquipmentError(f"{self.name}: is parked; unpark it first")
+
+    def park(self) -> None:
+        """Stand still in a safe place."""
+        self.parked, self.tracking = True, False
+
+    def unpark(self) -> None:
+        """Be ready to move."""
+        self.parked = False
+
+    def abort(self) -> None:
+        """Nothing is ever under way."""
+
+    def stop(self) -> None:
+        """Nothing is ever under way."""
+
+
 @dataclass
-class SimulatedMount:
+class SimulatedMount(Standing):
     """A mount that believes to point where it was sent; ``error`` is how far it is off, degrees."""
 
     name: str = "simulated mount"
@@ -173,8 +204,7 @@ class SimulatedMount:
 
     def goto(self, ra: float, dec: float) -> None:
         """Slew, and track there."""
-        if self.parked:
-            raise EquipmentError(f"{self.name}: is parked; unpark it first")
+        self.check_free()
         self.clock.sleep(10.0)
         self.position, self.tracking = Pointing(ra % 360.0, dec), True
 
@@ -185,21 +215,6 @@ class SimulatedMount:
         away = (true.ra - ra + 180.0) % 360.0 - 180.0
         self.error = (away * math.cos(math.radians(true.dec)), true.dec - dec)
 
-    def track(self, on: bool) -> None:
-        """Follow the sky, or stand still."""
-        self.tracking = on
-
-    def abort(self) -> None:
-        """Nothing is ever under way."""
-
-    def park(self) -> None:
-        """Stand still in a safe place."""
-        self.parked, self.tracking = True, False
-
-    def unpark(self) -> None:
-        """Be ready to move."""
-        self.parked = False
-
     def pulse(self, north_south: float, east_west: float) -> None:
         """Move a little."""
         self.clock.sleep(max(abs(north_south), abs(east_west)))
@@ -207,8 +222,14 @@ class SimulatedMount:
         ra = self.position.ra + east_west * self.pulse_rate / 3600.0 / math.cos(math.radians(dec))
         self.position = Pointing(ra % 360.0, dec)
 
-    def stop(self) -> None:
-        """Nothing is ever under way."""
+
+def part_of(frame: np.ndarray, region: Region | None, binning: int) -> np.ndarray:
+    """The part of a sensor (height, width) that is read, its pixels joined."""
+    if region is not None:
+        frame = frame[region.top : region.bottom, region.left : region.right]
+    height, width = (n // binning for n in frame.shape)
+    frame = frame[: height * binning, : width * binning]
+    return frame.reshape(height, binning, width, binning).sum(axis=(1, 3)) if binning > 1 else frame
 
 
 class SimulatedCamera:
@@ -269,12 +290,7 @@ class SimulatedCamera:
         self.clock.sleep(seconds / 2.0)
         light = self._light(seconds, kind)
         self.clock.sleep(seconds / 2.0)
-        if region is not None:
-            light = light[region.top : region.bottom, region.left : region.right]
-        if binning > 1:
-            height, width = (n // binning for n in light.shape)
-            light = light[: height * binning, : width * binning]
-            light = light.reshape(height, binning, width, binning).sum(axis=(1, 3))
+        light = part_of(light, region, binning)
         electrons = self._rng.poisson(light) + self.optics.read_noise * self._rng.standard_normal(light.shape)
         data = np.clip(np.rint(electrons / self.optics.gain + self.optics.bias), 0, 65535).astype(np.uint16)
         header = {"GAIN": gain, "OFFSET": offset, "EGAIN": self.optics.gain, "CCD-TEMP": self.temperature}

@@ -13,7 +13,7 @@ import numpy as np
 from firstlight.errors import EquipmentError
 from firstlight.observe.equipment import Exposure, Kind, PierSide, Pointing, Region
 from firstlight.observe.guiding.gear import Gear
-from firstlight.observe.simulated import SimulatedClock
+from firstlight.observe.simulated import SimulatedClock, Standing, part_of
 from firstlight.simulate.scene import render_stars
 
 STEP = 0.25
@@ -60,7 +60,7 @@ TYPICAL = Faults(
 
 
 @dataclass
-class SimulatedGuideMount:
+class SimulatedGuideMount(Standing):
     """A mount that takes pulses, with its faults."""
 
     faults: Faults = PERFECT
@@ -113,37 +113,18 @@ class SimulatedGuideMount:
             self.moved += self.guide_rate * np.array([east + north * math.sin(tilt), north * math.cos(tilt)])
         self.clock.sleep(max(abs(north_south), abs(east_west)))
 
-    def stop(self) -> None:
-        """Nothing is ever under way."""
-
     def flip(self) -> None:
         """Turn over to the other side of the pier; the stars are where they were."""
         self.pier_side = "west" if self.pier_side == "east" else "east"
 
     def goto(self, ra: float, dec: float) -> None:
         """Slew, and track there."""
-        if self.parked:
-            raise EquipmentError(f"{self.name}: is parked; unpark it first")
+        self.check_free()
         self.position = Pointing(ra, dec)
 
     def sync(self, ra: float, dec: float) -> None:
         """Tell the mount where it points."""
         self.position = Pointing(ra, dec)
-
-    def track(self, on: bool) -> None:
-        """Follow the sky, or stand still."""
-        self.tracking = on
-
-    def abort(self) -> None:
-        """Nothing is ever under way."""
-
-    def park(self) -> None:
-        """Stand still in a safe place."""
-        self.parked, self.tracking = True, False
-
-    def unpark(self) -> None:
-        """Be ready to move."""
-        self.parked = False
 
 
 @dataclass(frozen=True)
@@ -271,11 +252,6 @@ class SimulatedGuideCamera:
                     light[rows, columns + step] += 30000.0
         light.reshape(-1)[self._hot] += self._warmth * min(seconds, 5.0)
         electrons = light + np.sqrt(light + optics.read_noise**2) * self._rng.standard_normal(shape)
-        if region is not None:
-            electrons = electrons[region.top : region.bottom, region.left : region.right]
-        if binning > 1:
-            height, width = (n // binning for n in electrons.shape)
-            electrons = electrons[: height * binning, : width * binning]
-            electrons = electrons.reshape(height, binning, width, binning).sum(axis=(1, 3))
+        electrons = part_of(electrons, region, binning)
         data = np.clip(np.rint(electrons + optics.bias), 0, 65535).astype(np.uint16)
         return Exposure(data, start, seconds, {"GAIN": 1.0 if gain is None else gain})

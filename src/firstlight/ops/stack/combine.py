@@ -168,23 +168,22 @@ def combine_cube(
     bright = None
     if settings.method == "adaptive":
         planes = _adaptive(cube, inner, settings, terms, variance_from_scatter)
-    elif terms.seeing is not None and settings.grows(n):
-        outer, within = wider(inner, cube.shape[1:], settings.grow)
+    else:
+        grows = terms.seeing is not None and settings.grows(n)
+        outer, within = wider(inner, cube.shape[1:], settings.grow if grows else 0)
         size = tuple(part.stop - part.start for part in outer)
-        verdict = Verdict.blank(n, size, buffers)
+        verdict = Verdict.blank(n, size, buffers) if grows else None
         white, bright = _white(full, terms), _bright(size, full, buffers)
         planes = _combine(
             samples, outer, within, settings, terms, variance_from_scatter, verdict, buffers, white, bright
         )
-        planes = _grown(planes, samples, outer, verdict, within, settings, terms, variance_from_scatter)
-    else:
-        within = tuple(np.s_[: part.stop - part.start] for part in inner)
-        white, bright = _white(full, terms), _bright(tuple(part.stop for part in within), full, buffers)
-        planes = _combine(samples, inner, None, settings, terms, variance_from_scatter, None, buffers, white, bright)
+        if verdict:
+            planes = _grown(planes, samples, outer, verdict, within, settings, terms, variance_from_scatter)
     mean, variance, *rest, hits = planes
     if settings.rejects:
-        whole = sum(int(plane.sum()) for plane in rest) == n * variance.size
-        correct_variance(variance, np.array([n]) if whole else sum(rest), settings, terms, variance_from_scatter)
+        none_missing = sum(int(plane.sum()) for plane in rest) == n * variance.size
+        measured = np.array([n]) if none_missing else sum(rest)
+        correct_variance(variance, measured, settings, terms, variance_from_scatter)
     if settings.method == "weighted-median":
         _weighted_medians(cube, inner, terms, mean)
     if settings.method in ("median", "weighted-median"):
